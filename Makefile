@@ -1,0 +1,139 @@
+# The one door: every job of this project is a name here, and CI calls the same names.
+# It needs Python 3.10 or newer, cargo and make; everything else it installs into $(VENV).
+
+PYTHON ?= python3
+VENV ?= .venv
+# `make test PROFILE=dev` builds in seconds instead of a minute; figures need the release profile.
+PROFILE ?= release
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+CARGO_ARGS ?=
+
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PY := $(BIN)/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+
+# A directory's own date changes when a file in it comes or goes, so a deleted file rebuilds too.
+SOURCES := Cargo.toml $(wildcard Cargo.lock) pyproject.toml \
+	$(shell find src python -name __pycache__ -prune -o -print)
+BUILT := $(VENV)/.built-$(PROFILE)
+BENCH_SERVER := benchmarks/server/target/release/echo-and-flood-server
+
+# The interpreter of the environment, so that cargo and maturin share what they compiled for it.
+export PYO3_PYTHON := $(abspath $(PY))
+# The extension never links libpython, so cargo needs no development package of Python.
+export PYO3_BUILD_EXTENSION_MODULE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
+	check-stubs format matrix bench bench-short wheel strace-echo clean cargo
+
+help: ## this list
+	@echo "make demo   an echo server on this machine, and the documents' programs against it"
+	@echo "make test   everything that is tested"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "PYTHON=python3.12 chooses the interpreter, VENV=.venv-3.12 the environment's place,"
+	@echo "PYTEST_ARGS='-k close' the tests, PROFILE=dev a quick build."
+
+demo: $(BUILT) ## the documents' programs over ws and wss, against a local server
+	$(PY) tools/demo.py
+
+build: $(BUILT) ## the package, built and installed into the environment
+
+test: test-rust test-python ## every test, Rust's and Python's
+
+# src/python has no Rust tests of its own: it is tested from Python, where its users are.
+test-rust: cargo ## the lower layers; needs no Python
+	cargo test $(CARGO_ARGS) --no-default-features
+	cargo test $(CARGO_ARGS) --no-default-features --features net
+
+test-python: $(BUILT) ## the package, through its Python face
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+check: check-layers check-rust check-python check-stubs ## formatting, lints, layers, types, stubs
+
+check-layers: $(VENV)/.made ## what each layer may name, and that it builds without the ones above
+	$(PY) tools/check_layers.py
+	cargo check $(CARGO_ARGS) --no-default-features
+	cargo check $(CARGO_ARGS) --no-default-features --features net
+
+check-rust: $(VENV)/.made
+	cargo fmt --check
+	cargo fmt --check --manifest-path benchmarks/server/Cargo.toml
+	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features -- --deny warnings
+	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features --features net -- --deny warnings
+	cargo clippy $(CARGO_ARGS) --all-targets -- --deny warnings
+	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/server/Cargo.toml -- --deny warnings
+
+check-python: $(VENV)/.group-check $(VENV)/.group-bench
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+
+check-stubs: $(BUILT) $(VENV)/.group-check
+	$(PY) -m mypy.stubtest aiowebsocket converses
+
+format: $(VENV)/.group-check ## lays out Rust and Python
+	cargo fmt
+	cargo fmt --manifest-path benchmarks/server/Cargo.toml
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+matrix: $(VENV)/.group-build ## a wheel and the Python tests on every CPython found, 3.10 to 3.14
+	$(PY) tools/matrix.py -- $(PYTEST_ARGS)
+
+bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## echo and flood beside other clients
+	$(PY) -m benchmarks.echo_and_flood $(BENCH_ARGS)
+
+bench-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the same, only to see that it runs
+	$(PY) -m benchmarks.echo_and_flood --short $(BENCH_ARGS)
+
+wheel: $(VENV)/.group-build $(BUILT) ## a release wheel in dist/, its size and its import time
+	rm -rf dist
+	$(PY) -m maturin build --release --out dist --interpreter $(PY) $(CARGO_ARGS)
+	$(PY) tools/import_time.py dist/*.whl
+
+strace-echo: $(BUILT) ## the system calls of one echo
+	$(PY) tools/syscalls_of_an_echo.py
+
+clean: ## takes away what the other names made
+	rm -rf $(VENV) target benchmarks/server/target dist tests/.cache \
+		.mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# What the names above stand on. A stamp in $(VENV) says what has been installed there.
+
+cargo:
+	@command -v cargo >/dev/null || { \
+		echo "No cargo: the engine is Rust. Install it from https://rustup.rs"; exit 1; }
+
+$(VENV)/.made: | cargo
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "No interpreter '$(PYTHON)'. Name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+		echo "$$($(PYTHON) --version) is too old: aiowebsocket needs Python 3.10 or newer." \
+			"Name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install pip==26.3
+	@touch $@
+
+$(VENV)/.group-%: pyproject.toml $(VENV)/.made
+	$(PIP) install --group $*
+	@touch $@
+
+# A wheel, not a link to the tree: the tests see what a user installs. cargo keeps the objects.
+$(BUILT): $(SOURCES) $(VENV)/.group-build $(VENV)/.group-test
+	rm -rf $(VENV)/wheel $(VENV)/.built-*
+	$(PY) -m maturin build --profile $(PROFILE) --out $(VENV)/wheel --interpreter $(PY) $(CARGO_ARGS)
+	$(PIP) install --force-reinstall --no-deps --no-index $(VENV)/wheel/*.whl
+	@touch $@
+
+$(BENCH_SERVER): $(wildcard benchmarks/server/Cargo.*) $(wildcard benchmarks/server/src/*.rs)
+	cargo build $(CARGO_ARGS) --release --manifest-path benchmarks/server/Cargo.toml \
+		--target-dir benchmarks/server/target

@@ -1,0 +1,1 @@
+"""Measurements of aiowebsocket beside other clients; run from the repository: `make bench`."""

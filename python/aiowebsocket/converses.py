@@ -1,0 +1,255 @@
+"""The original's face: `AioWebSocket` and its manipulator, `Converse`.
+
+Scripts written for the pure-Python `aiowebsocket` run on it unchanged. What is called once a
+message is native (`_core.Converse`); this file adds the rest.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from . import _core
+from .enumerations import CloseCode, SocketState
+from .handshake import HeadersLike, Response
+from .opening import (
+    LOGGER,
+    Settings,
+    SSLOption,
+    header_fields,
+    open_connection,
+    refuse_unavailable,
+)
+
+__all__ = ["AioWebSocket", "Converse"]
+
+_USER_AGENT = f"aiowebsocket/{_core.__version__}"
+_REQUEST_LINE = re.compile(r"[!-~]+ \S.* HTTP/\d\.\d")
+_LEFT = (
+    "It was closed by leaving `async with`; to keep a connection for longer, use"
+    " create_connection() and close_connection()"
+)
+
+
+class Converse(_core.Converse):
+    """Sends and receives messages on an open connection; `AioWebSocket.manipulator` is one.
+
+    `await converse.send(message)`, `await converse.receive()`, and
+    `async for message in converse`, which ends when the connection ends in good order.
+
+    Attributes:
+        subprotocol: The subprotocol that the server chose, or None.
+        response: The server's response to the opening handshake (RFC 6455 4.2.2).
+    """
+
+    subprotocol: str | None
+    response: Response
+
+    def __init__(self, opened: _core.Opened, settings: Settings) -> None:
+        self.subprotocol = opened.subprotocol
+        self.response = opened.response
+
+    @property
+    def get_queue_size(self) -> int:
+        """How many messages have arrived and wait to be received."""
+        return self._queued
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended."""
+        return self._state == SocketState.closed
+
+    @property
+    def close_code(self) -> int | None:
+        """The close code (RFC 6455 7.1.5): the one received, or 1006; None while open."""
+        return self._close_code
+
+    @property
+    def close_reason(self) -> str | None:
+        """The close reason (RFC 6455 7.1.6): the one received, or nothing; None while open."""
+        return self._close_reason
+
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        if self._state == SocketState.opened:
+            _warn(f"unclosed connection {self!r}", ResourceWarning, source=self, stacklevel=2)
+        self._abandon()
+
+
+class AioWebSocket:
+    """A WebSocket client: connects, and closes when `async with` is left.
+
+    ::
+
+        async with AioWebSocket("wss://echo.example.org") as aws:
+            converse = aws.manipulator
+            await converse.send("hello")
+            print(await converse.receive())
+
+    Constructing it does no I/O and needs no event loop.
+
+    Args:
+        uri: `ws://` or `wss://`; `http://` and `https://` mean the same.
+        headers: The request's header, in place of the one made here: a list of lines ("Name:
+            value", the request line may be the first) or a dict. What is missing is added.
+        union_header: Headers that replace those of the same name, or are added.
+        timeout: Seconds for everything until the connection is open: name, TCP, TLS and opening
+            handshake together. 30 by default; None waits for ever.
+        read_timeout: Kept for old scripts, without effect: a listener may be idle for longer.
+        ssl: None: TLS with `wss://`. True: TLS always. A `TLSConfig`: TLS as it says.
+        subprotocols: Subprotocols to offer, in order of preference (RFC 6455 1.9).
+        compression: Not available yet; only None.
+        max_size: Largest message accepted, in bytes: 64 MiB, which the original's users will not
+            meet and which a hostile server cannot abuse for long. None is no limit.
+        close_timeout: Seconds for closing altogether, then the connection is aborted.
+        ping_interval: Not available yet; only None: like the original it sends nothing by itself.
+        ping_timeout: Seconds to wait for a pong, once pings are sent.
+
+    Attributes:
+        state: 0 not connected, 1 opened, 2 closing, 3 closed (`SocketState`).
+        converse: The manipulator; None before the connection is open.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        headers: Sequence[str] | Mapping[str, Any] | None = None,
+        union_header: Mapping[str, Any] | None = None,
+        timeout: float | None = 30,  # noqa: ASYNC109 - the original's name
+        read_timeout: float | None = 120,
+        *,
+        ssl: SSLOption = None,
+        subprotocols: Sequence[str] | None = None,
+        compression: str | None = None,
+        max_size: int | None = 2**26,
+        close_timeout: float | None = 10,
+        ping_interval: float | None = None,
+        ping_timeout: float | None = 20,
+    ) -> None:
+        refuse_unavailable(
+            compression=compression, ping_interval=ping_interval, ping_timeout=ping_timeout
+        )
+        self.uri = uri
+        self.timeout = timeout
+        self.read_timeout = read_timeout
+        self.headers = [] if headers is None else headers
+        self.union_header = {} if union_header is None else union_header
+        self.ssl = ssl
+        self.subprotocols = subprotocols
+        self.converse: Converse | None = None
+        self._settings = Settings(
+            max_size=max_size,
+            max_buffered=2**22,
+            write_limit=2**15,
+            close_timeout=close_timeout,
+            logger=LOGGER,
+        )
+
+    @property
+    def state(self) -> int:
+        """0 not connected, 1 opened, 2 closing, 3 closed: `SocketState` as plain ints."""
+        return SocketState.zero.value if self.converse is None else self.converse._state
+
+    @property
+    def manipulator(self) -> Any:
+        """The `Converse` that sends and receives; None before the connection is open."""
+        return self.converse
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended."""
+        return self.state == SocketState.closed
+
+    @property
+    def close_code(self) -> int | None:
+        """The close code (RFC 6455 7.1.5); None before the end of the connection."""
+        return None if self.converse is None else self.converse.close_code
+
+    @property
+    def close_reason(self) -> str | None:
+        """The close reason (RFC 6455 7.1.6); None before the end of the connection."""
+        return None if self.converse is None else self.converse.close_reason
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that the server chose, or None."""
+        return None if self.converse is None else self.converse.subprotocol
+
+    @property
+    def response(self) -> Response | None:
+        """The server's response to the opening handshake; None before it."""
+        return None if self.converse is None else self.converse.response
+
+    async def create_connection(self) -> None:
+        """Open the connection. `async with` does this; without it, call `close_connection` later.
+
+        Raises:
+            ValueError: If URI or headers cannot be used; nothing has been sent.
+            ConnectionError: If it is open already, or cannot be opened (`ConnectError`).
+        """
+        if self.converse is not None and not self.converse.closed:
+            raise ConnectionError("Connection is already exists.")
+        request_line, headers = self._request()
+        opened = await open_connection(
+            self.uri.partition("#")[0],
+            logger=LOGGER,
+            ssl=self.ssl,
+            server_hostname=None,
+            subprotocols=self.subprotocols,
+            open_timeout=self.timeout,
+            request_line=request_line,
+            headers=headers,
+            defaults=[] if self.headers else [("User-Agent", _USER_AGENT)],
+            default_origin=not self.headers,
+        )
+        self.converse = Converse(opened, self._settings)
+
+    async def close_connection(self) -> None:
+        """Perform the closing handshake, bounded by `close_timeout`.
+
+        Does nothing before the connection is open or after it has ended; may be repeated.
+        """
+        if self.converse is None:
+            return
+        self.converse._close(CloseCode.NORMAL_CLOSURE, "")
+        await self.converse._until_closed()
+
+    async def __aenter__(self) -> "AioWebSocket":
+        await self.create_connection()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.converse is not None and not self.converse.closed:
+            self.converse._explain_end(_LEFT)
+        await self.close_connection()
+
+    def _request(self) -> tuple[str | None, list[tuple[str, str]]]:
+        """Take the caller's header apart: the request line, if given, and the fields."""
+        if isinstance(self.headers, Mapping):
+            request_line, fields = None, header_fields(self.headers)
+        else:
+            request_line, fields = _parse_lines(self.headers)
+        union = {name.lower(): (name, str(value)) for name, value in self.union_header.items()}
+        replaced = [union.pop(field[0].lower(), field) for field in fields]
+        return request_line, [*replaced, *union.values()]
+
+
+def _parse_lines(lines: Sequence[str]) -> tuple[str | None, HeadersLike]:
+    # A blank line was how a script made the original send the end of the header.
+    lines = [line.rstrip("\r\n") for line in lines]
+    lines = [line for line in lines if line]
+    request_line = None
+    if lines and _REQUEST_LINE.fullmatch(lines[0]):
+        request_line, *lines = lines
+    fields = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise ValueError(f"header line {line!r} has no colon")
+        fields.append((name, value.strip()))
+    return request_line, fields

@@ -1,0 +1,167 @@
+"""Opening a connection: what both faces do between their options and the engine.
+
+Knows the options that the faces share and the log of the opening handshake; the engine does the
+rest.
+"""
+
+import logging
+import ssl as ssl_module
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from . import _core
+from .handshake import Headers, HeadersLike, Request, Response
+from .tls import TLSConfig
+from .values import Value
+
+if TYPE_CHECKING:
+    import socket
+
+__all__ = [
+    "LOGGER",
+    "SSLOption",
+    "Settings",
+    "header_fields",
+    "open_connection",
+    "refuse_unavailable",
+]
+
+LOGGER = logging.getLogger("aiowebsocket")
+
+SSLOption = TLSConfig | bool | None
+
+
+class Settings(Value):
+    """How an open connection behaves, whichever face it has.
+
+    Attributes:
+        max_size: Largest message accepted, in bytes; None is no limit.
+        max_buffered: Bytes of messages that may wait before reading pauses.
+        write_limit: Bytes of output that may wait before send() does.
+        close_timeout: Seconds that closing may take altogether; None is no limit.
+        logger: Where frames (DEBUG) and warnings go.
+    """
+
+    max_size: int | None
+    max_buffered: int
+    write_limit: int
+    close_timeout: float | None
+    logger: logging.Logger
+
+    __slots__ = __match_args__ = (
+        "max_size",
+        "max_buffered",
+        "write_limit",
+        "close_timeout",
+        "logger",
+    )
+
+    def __init__(
+        self,
+        *,
+        max_size: int | None,
+        max_buffered: int,
+        write_limit: int,
+        close_timeout: float | None,
+        logger: logging.Logger,
+    ) -> None:
+        _check_at_least(0, max_size=max_size, write_limit=write_limit, close_timeout=close_timeout)
+        _check_at_least(1, max_buffered=max_buffered)
+        super().__init__(max_size, max_buffered, write_limit, close_timeout, logger)
+
+
+async def open_connection(
+    uri: str,
+    *,
+    logger: logging.Logger,
+    ssl: SSLOption,
+    server_hostname: str | None,
+    subprotocols: Sequence[str] | None,
+    open_timeout: float | None,
+    headers: Iterable[tuple[str, str]],
+    defaults: Iterable[tuple[str, str]] = (),
+    default_origin: bool = False,
+    request_line: str | None = None,
+    sock: "socket.socket | None" = None,
+) -> _core.Opened:
+    """Open a connection; cancelling closes its socket. Every face opens through here."""
+    switch, tls = _tls(ssl)
+    if server_hostname is None and tls is not None:
+        server_hostname = tls.server_hostname
+    _check_at_least(0, open_timeout=open_timeout)
+    if isinstance(subprotocols, str):
+        raise TypeError(f"subprotocols is a sequence of str, not the str {subprotocols!r}")
+    options: dict[str, object] = {
+        "request_line": request_line,
+        "headers": list(headers),
+        "defaults": list(defaults),
+        "default_origin": default_origin,
+        "subprotocols": list(subprotocols or ()),
+        "ssl": switch,
+        "tls": tls,
+        "server_hostname": server_hostname,
+        "timeout": open_timeout,
+    }
+    # The engine owns the descriptor from here on, whatever comes of the opening.
+    descriptor = None if sock is None else sock.detach()
+    opened = await _core.open(uri, **options, sock=descriptor)  # type: ignore[arg-type]
+    if logger.isEnabledFor(logging.DEBUG):
+        _log_handshake(logger, opened.request, opened.response)
+    return opened
+
+
+def header_fields(headers: HeadersLike | None) -> list[tuple[str, str]]:
+    """Give header fields in order, whatever they were written as."""
+    if headers is None:
+        return []
+    if isinstance(headers, Headers):
+        return list(headers.raw_items())
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return [(name, str(value)) for name, value in pairs]
+
+
+def refuse_unavailable(
+    *, compression: object, ping_interval: float | None, ping_timeout: float | None
+) -> None:
+    """Refuse options whose work is not done yet, rather than ignore them."""
+    if compression is not None:
+        raise NotImplementedError(
+            f"compression={compression!r} is not available yet; the default is None"
+        )
+    if ping_interval is not None:
+        raise NotImplementedError(
+            f"ping_interval={ping_interval!r} is not available yet; the default is None"
+        )
+    _check_at_least(0, ping_timeout=ping_timeout)
+
+
+def _tls(ssl: SSLOption) -> tuple[bool | None, TLSConfig | None]:
+    if isinstance(ssl, TLSConfig):
+        return True, ssl
+    if isinstance(ssl, ssl_module.SSLContext):
+        raise TypeError(
+            "ssl is an ssl.SSLContext, which the engine's TLS (rustls) cannot take over faithfully;"
+            " say what it does with aiowebsocket.TLSConfig(ca_file=..., cert_file=..., ...)"
+        )
+    if ssl is None or isinstance(ssl, bool):
+        return ssl, None
+    raise TypeError(f"ssl is None, True, False or a TLSConfig, not {type(ssl).__name__}")
+
+
+def _check_at_least(least: int, **numbers: float | None) -> None:
+    for name, number in numbers.items():
+        if number is None:
+            continue
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise TypeError(f"{name} is a number, not {type(number).__name__}")
+        if not number >= least:
+            raise ValueError(f"{name} is {number!r}; it is at least {least}")
+
+
+def _log_handshake(logger: logging.Logger, request: Request, response: Response) -> None:
+    logger.debug("> GET %s HTTP/1.1", request.path)
+    for name, value in request.headers.printable_items():
+        logger.debug("> %s: %s", name, value)
+    logger.debug("< HTTP/1.1 %d %s", response.status_code, response.reason_phrase)
+    for name, value in response.headers.printable_items():
+        logger.debug("< %s: %s", name, value)

@@ -1,0 +1,118 @@
+//! Why a connection did not open: one kind for each exception, and one sentence that names the
+//! address, the step and the fact. The only place that turns the faults of other layers into these.
+
+use std::fmt;
+use std::io;
+
+use crate::protocol::handshake::{HandshakeError, Response, excerpt};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenErrorKind {
+    InvalidUri,
+    Argument,
+    Resolve,
+    Refused,
+    Network,
+    Tls,
+    Certificate,
+    Timeout,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidHeader,
+    InvalidUpgrade,
+    Negotiation,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenError {
+    pub kind: OpenErrorKind,
+    /// For `InvalidUri` only the fault: it is shown next to the URI, which is in `field`.
+    pub message: String,
+    /// What the server answered, if it did, with the start of the body if it refused.
+    pub response: Option<Box<Response>>,
+    /// What is at fault: of `InvalidHeader` and `InvalidUpgrade` the header field and its value, of
+    /// `InvalidUri` the URI without user and password.
+    pub field: Option<(String, Option<String>)>,
+    pub os_code: Option<i32>,
+}
+
+impl OpenError {
+    pub(super) fn new(kind: OpenErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), response: None, field: None, os_code: None }
+    }
+
+    pub(super) fn invalid_uri(redacted: String, fault: impl Into<String>) -> Self {
+        Self { field: Some((redacted, None)), ..Self::new(OpenErrorKind::InvalidUri, fault) }
+    }
+
+    pub(super) fn argument(fault: impl Into<String>) -> Self {
+        Self::new(OpenErrorKind::Argument, fault)
+    }
+
+    pub(super) fn from_io(
+        kind: OpenErrorKind,
+        message: impl Into<String>,
+        error: &io::Error,
+    ) -> Self {
+        Self { os_code: error.raw_os_error(), ..Self::new(kind, message) }
+    }
+
+    /// A request that must not be sent: nobody has been asked yet, so no address is named.
+    pub(super) fn unsendable(error: &HandshakeError) -> Self {
+        Self::argument(error.to_string())
+    }
+
+    /// An answer from `address` that makes no connection.
+    pub(super) fn unanswered(
+        address: &str,
+        error: HandshakeError,
+        response: Option<Response>,
+    ) -> Self {
+        let message = match &error {
+            HandshakeError::Status { .. } => {
+                format!(
+                    "{address} rejected the opening handshake: {error}{}",
+                    body_start(response.as_ref())
+                )
+            }
+            _ => format!("the opening handshake with {address} failed: {error}"),
+        };
+        let (kind, field) = match error {
+            HandshakeError::Caller(_) => (OpenErrorKind::Argument, None),
+            HandshakeError::Message(_) | HandshakeError::TooBig { .. } => {
+                (OpenErrorKind::InvalidMessage, None)
+            }
+            HandshakeError::Status { .. } => (OpenErrorKind::InvalidStatus, None),
+            HandshakeError::Header { name, value, .. } => {
+                (OpenErrorKind::InvalidHeader, Some((name.to_owned(), value)))
+            }
+            HandshakeError::Upgrade { name, value } => {
+                (OpenErrorKind::InvalidUpgrade, Some((name.to_owned(), value)))
+            }
+            HandshakeError::Negotiation(_) => (OpenErrorKind::Negotiation, None),
+        };
+        Self { response: response.map(Box::new), field, ..Self::new(kind, message) }
+    }
+}
+
+fn body_start(response: Option<&Response>) -> String {
+    let shown = response.map(|r| excerpt(&r.body, 200)).unwrap_or_default();
+    if shown.is_empty() { shown } else { format!(": {shown}") }
+}
+
+/// The system's words for an error, without the number that Rust puts behind them.
+pub(super) fn fault(error: &io::Error) -> String {
+    let mut words = error.to_string();
+    if let Some(end) = words.find(" (os error") {
+        words.truncate(end);
+    }
+    words
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for OpenError {}

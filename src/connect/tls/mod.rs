@@ -1,0 +1,161 @@
+//! TLS towards the server: options to a client configuration, kept per set of options so that
+//! sessions are resumed; and the handshake.
+//!
+//! Knows nothing of WebSocket but the name of the protocol that is upgraded.
+
+mod cache;
+mod failure;
+mod material;
+mod trust;
+mod verifier;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, SupportedProtocolVersion, WantsVerifier};
+use url::Host;
+
+use super::error::OpenError;
+use super::uri::Uri;
+pub(super) use failure::of_io as failure_of;
+
+/// What TLS checks and shows; a set of options that is equal shares its sessions.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TlsOptions {
+    /// Certificates to trust in place of the platform's, as a PEM file.
+    pub ca_file: Option<PathBuf>,
+    /// The same as bytes, PEM or one DER certificate; added to those of `ca_file`.
+    pub ca_data: Option<Vec<u8>>,
+    /// The client's certificate chain, PEM; its key too, unless `key_file` is given.
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    /// Whether certificate and host name are checked at all.
+    pub verify: bool,
+    /// The oldest version to speak; 1.2 unless given.
+    pub min_version: Option<TlsVersion>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TlsVersion {
+    Tls12,
+    Tls13,
+}
+
+impl Default for TlsOptions {
+    fn default() -> Self {
+        Self {
+            ca_file: None,
+            ca_data: None,
+            cert_file: None,
+            key_file: None,
+            verify: true,
+            min_version: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for TlsOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsOptions")
+            .field("ca_file", &self.ca_file)
+            .field("ca_data", &self.ca_data.as_ref().map(Vec::len))
+            .field("cert_file", &self.cert_file)
+            .field("key_file", &self.key_file)
+            .field("verify", &self.verify)
+            .field("min_version", &self.min_version)
+            .finish()
+    }
+}
+
+/// Everything a handshake needs, found or refused before a socket is opened.
+pub(super) struct Tls {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+impl Tls {
+    pub(super) fn new(
+        options: &TlsOptions,
+        uri: &Uri,
+        server_hostname: Option<&str>,
+    ) -> Result<Self, OpenError> {
+        let name = match server_hostname {
+            Some(name) => {
+                let host = parse_host(name).as_ref().and_then(name_of);
+                host.ok_or_else(|| {
+                    OpenError::argument(format!("server_hostname {name:?} is not a host name"))
+                })
+            }
+            None => name_of(uri.host()).ok_or_else(|| {
+                let fault = "its host is not a name that a certificate can be for";
+                OpenError::invalid_uri(uri.to_string(), fault)
+            }),
+        }?;
+        Ok(Self { config: cache::config(options, build)?, name })
+    }
+
+    pub(super) async fn handshake(
+        &self,
+        socket: TcpStream,
+        address: &str,
+    ) -> Result<TlsStream<TcpStream>, OpenError> {
+        let handshake =
+            TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), socket);
+        handshake.await.map_err(|error| failure::of_handshake(address, &self.name, &error))
+    }
+}
+
+/// Unlike in a URI, an IPv6 address has no brackets here.
+fn parse_host(text: &str) -> Option<Host> {
+    match text.parse() {
+        Ok(address) => Some(Host::Ipv6(address)),
+        Err(_) => Host::parse(text).ok(),
+    }
+}
+
+fn name_of(host: &Host) -> Option<ServerName<'static>> {
+    match host {
+        Host::Ipv4(address) => Some(ServerName::from(IpAddr::from(*address))),
+        Host::Ipv6(address) => Some(ServerName::from(IpAddr::from(*address))),
+        Host::Domain(name) => ServerName::try_from(name.clone()).ok(),
+    }
+}
+
+fn build(options: &TlsOptions) -> Result<ClientConfig, OpenError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = verifier::with_verifier(
+        with_versions(&provider, options.min_version)?,
+        options,
+        &provider,
+    )?;
+    let mut config = match material::client_certificate(options)? {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|error| {
+            failure::unusable(format!("the client certificate and its key do not work: {error}"))
+        })?,
+    };
+    // What is upgraded is HTTP/1.1, and browsers say so. A server that was meant for another protocol
+    // on the same name then refuses, instead of being fed a request it misreads (RFC 7301 3.2).
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn with_versions(
+    provider: &Arc<CryptoProvider>,
+    min_version: Option<TlsVersion>,
+) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, OpenError> {
+    let versions: &[&SupportedProtocolVersion] = match min_version {
+        None | Some(TlsVersion::Tls12) => &[&TLS13, &TLS12],
+        Some(TlsVersion::Tls13) => &[&TLS13],
+    };
+    ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(versions)
+        .map_err(|error| failure::unusable(format!("TLS cannot be set up: {error}")))
+}

@@ -1,0 +1,327 @@
+//! `Link`: one open connection. Joins the engine to its stream under one lock, and is called by the
+//! event loop, by the user's sends, and by the lifeline.
+//!
+//! Each call follows one order: change the engine, flush its output, say what the link now wants.
+//! Nothing here waits.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::stream::{Received, Stream, StreamEnd};
+use super::{lifeline, masks, pool};
+use crate::protocol::{
+    Chunk, Close, CloseCode, Config, Connection, Event, Kind, Phase, ProtocolError, SendError, Side,
+};
+
+/// The most one call of `receive` reads: a fast peer must not own the loop.
+const FAIR_SHARE: usize = 256 * 1024;
+
+#[derive(Debug)]
+pub struct Link {
+    open: Mutex<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    engine: Connection,
+    /// None once the descriptor has been closed.
+    stream: Option<Stream>,
+    failure: Option<StreamEnd>,
+    write_limit: usize,
+    output_failed: bool,
+    shut_down: bool,
+    armed: bool,
+}
+
+/// What the link wants of its caller, and what it has for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wants {
+    pub read: bool,
+    pub write: bool,
+    /// Whole messages that wait to be taken.
+    pub messages: usize,
+    /// Whether a message, or a part of one, waits to be taken.
+    pub chunk: bool,
+    /// Whether the output is below its limit, so that senders may go on.
+    pub room: bool,
+    /// Whether no further message will come.
+    pub over: bool,
+    /// Whether the connection is at its end and its descriptor to be released.
+    pub closed: bool,
+    pub events: bool,
+}
+
+/// How a connection ended, or is about to.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    pub received: Option<Close>,
+    pub sent: Option<Close>,
+    pub first: Option<Side>,
+    pub cause: Option<Cause>,
+}
+
+/// What broke a connection that did not end by its closing handshake.
+#[derive(Clone, Debug)]
+pub enum Cause {
+    Protocol(ProtocolError),
+    /// The error of the operating system or of TLS: its number, if it has one, and its text.
+    Stream(Option<i32>, String),
+    Truncated,
+    TimedOut,
+}
+
+impl Link {
+    /// Starts on a stream whose opening handshake is done; `early` are the bytes behind its response.
+    #[must_use]
+    pub fn new(stream: Stream, early: &[u8], config: Config, write_limit: usize) -> Arc<Self> {
+        let mut open = Open {
+            engine: Connection::new(config, Box::new(masks::fresh_key)),
+            stream: Some(stream),
+            failure: None,
+            write_limit,
+            output_failed: false,
+            shut_down: false,
+            armed: false,
+        };
+        open.receive_early(early);
+        Arc::new(Self { open: Mutex::new(open) })
+    }
+
+    /// The socket is readable: reads once, parses, answers.
+    pub fn receive(self: &Arc<Self>) -> Wants {
+        let mut open = self.lock();
+        open.receive();
+        self.settle(open)
+    }
+
+    /// The socket is writable again.
+    pub fn flush(self: &Arc<Self>) -> Wants {
+        self.settle(self.lock())
+    }
+
+    pub fn send(
+        self: &Arc<Self>,
+        kind: Kind,
+        fin: bool,
+        payload: &[u8],
+    ) -> Result<Wants, SendError> {
+        let mut open = self.lock();
+        open.engine.lend_output(pool::output);
+        open.engine.send_message(kind, fin, payload)?;
+        Ok(self.settle(open))
+    }
+
+    /// The number of the Ping, by which its Pong's event names it.
+    pub fn ping(self: &Arc<Self>, payload: &[u8]) -> Result<(u64, Wants), SendError> {
+        let mut open = self.lock();
+        let id = open.engine.send_ping(payload, Instant::now())?;
+        Ok((id, self.settle(open)))
+    }
+
+    pub fn pong(self: &Arc<Self>, payload: &[u8]) -> Result<Wants, SendError> {
+        let mut open = self.lock();
+        open.engine.send_pong(payload)?;
+        Ok(self.settle(open))
+    }
+
+    /// Starts the closing handshake; the deadline runs from here.
+    pub fn close(self: &Arc<Self>, close: Close) -> Result<Wants, SendError> {
+        let mut open = self.lock();
+        open.engine.send_close(close, Instant::now())?;
+        Ok(self.settle(open))
+    }
+
+    /// Ends the connection without waiting for the peer: a Close if it can be written now, then TCP.
+    pub fn abandon(self: &Arc<Self>, code: CloseCode) {
+        let mut open = self.lock();
+        let close = Close::new(code, "");
+        if open.engine.send_close(close, Instant::now()).is_ok() {
+            open.flush();
+        }
+        open.engine.receive_end();
+        if let Some(mut stream) = open.stream.take() {
+            stream.shutdown();
+        }
+    }
+
+    /// Called by the lifeline when the deadline it was given has come.
+    pub fn handle_timeout(&self, now: Instant) {
+        let mut open = self.lock();
+        open.engine.handle_timeout(now);
+        if open.engine.phase() == Phase::Closed
+            && let Some(stream) = &open.stream
+        {
+            stream.abort();
+        }
+    }
+
+    /// Takes the oldest message: `read` makes the one copy of its payload.
+    pub fn take<R>(self: &Arc<Self>, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<(R, Wants)> {
+        let mut open = self.lock();
+        let taken = open.engine.take(read)?;
+        Some((taken, self.settle(open)))
+    }
+
+    /// Takes what has arrived of the oldest message, whole or not.
+    pub fn take_chunk<R>(
+        self: &Arc<Self>,
+        read: impl FnOnce(Chunk<'_>) -> R,
+    ) -> Option<(R, Wants)> {
+        let mut open = self.lock();
+        let taken = open.engine.take_chunk(read)?;
+        Some((taken, self.settle(open)))
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        let mut open = self.lock();
+        std::iter::from_fn(|| open.engine.poll_event()).collect()
+    }
+
+    /// Closes the descriptor. Nobody may be watching it any more.
+    pub fn release(&self) {
+        let stream = self.lock().stream.take();
+        if let Some(mut stream) = stream {
+            stream.shutdown();
+        }
+    }
+
+    pub fn wants(&self) -> Wants {
+        self.lock().wants()
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.lock().engine.phase()
+    }
+
+    pub fn queued(&self) -> usize {
+        self.lock().engine.queued()
+    }
+
+    pub fn sending_fragments(&self) -> bool {
+        self.lock().engine.sending_fragments()
+    }
+
+    pub fn close_code(&self) -> CloseCode {
+        self.lock().engine.close_code()
+    }
+
+    pub fn ending(&self) -> Ending {
+        let open = self.lock();
+        Ending {
+            received: open.engine.received_close().cloned(),
+            sent: open.engine.sent_close().cloned(),
+            first: open.engine.closed_first(),
+            cause: open.cause(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What follows every change, in this order.
+    fn settle(self: &Arc<Self>, mut open: MutexGuard<'_, Open>) -> Wants {
+        open.flush();
+        open.give_buffers_back();
+        if !open.armed
+            && let Some(deadline) = open.engine.poll_timeout()
+        {
+            open.armed = true;
+            lifeline::arm(Arc::downgrade(self), deadline);
+        }
+        open.wants()
+    }
+}
+
+impl Open {
+    fn receive_early(&mut self, mut early: &[u8]) {
+        let now = Instant::now();
+        while !early.is_empty() {
+            let room = self.engine.receive_buffer();
+            let length = early.len().min(room.len());
+            room[..length].copy_from_slice(&early[..length]);
+            early = &early[length..];
+            self.engine.receive_bytes(length, now);
+        }
+    }
+
+    fn receive(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
+        if self.engine.phase() == Phase::Closed {
+            return;
+        }
+        self.engine.lend_input(pool::input);
+        let room = self.engine.receive_buffer();
+        let share = room.len().min(FAIR_SHARE);
+        let Received { length, end } = stream.read(&mut room[..share]);
+        if length > 0 {
+            self.engine.receive_bytes(length, Instant::now());
+        }
+        if let Some(end) = end {
+            self.failure = Some(end);
+            self.engine.receive_end();
+        }
+    }
+
+    fn flush(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
+        while !self.output_failed && (self.engine.unsent() > 0 || stream.holds_output()) {
+            match stream.write(self.engine.poll_output()) {
+                Ok(length) => self.engine.output_written(length),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    // What the peer sent before it went may still be read; reading finds the end.
+                    self.output_failed = true;
+                    self.engine.output_failed();
+                }
+            }
+        }
+        if self.engine.wants_shutdown() && !self.shut_down {
+            self.shut_down = true;
+            stream.shutdown();
+        }
+    }
+
+    fn give_buffers_back(&mut self) {
+        if let Some(buffer) = self.engine.reclaim_input() {
+            pool::give_input(buffer);
+        }
+        if let Some(buffer) = self.engine.reclaim_output() {
+            pool::give_output(buffer);
+        }
+    }
+
+    fn wants(&self) -> Wants {
+        let phase = self.engine.phase();
+        let unsent = self.engine.unsent();
+        let holds_output = self.stream.as_ref().is_some_and(Stream::holds_output);
+        Wants {
+            read: self.engine.wants_input() || self.output_failed,
+            write: !self.output_failed && (unsent > 0 || holds_output),
+            messages: self.engine.queued(),
+            chunk: self.engine.has_chunk(),
+            room: unsent <= self.write_limit,
+            over: matches!(phase, Phase::Ending | Phase::Closed),
+            closed: phase == Phase::Closed,
+            events: self.engine.has_events(),
+        }
+    }
+
+    fn cause(&self) -> Option<Cause> {
+        if let Some(error) = self.engine.failure() {
+            return Some(Cause::Protocol(error.clone()));
+        }
+        if self.engine.timed_out() {
+            return Some(Cause::TimedOut);
+        }
+        match &self.failure {
+            Some(StreamEnd::Failed(error)) => {
+                Some(Cause::Stream(error.raw_os_error(), error.to_string()))
+            }
+            Some(StreamEnd::Truncated) => Some(Cause::Truncated),
+            Some(StreamEnd::Eof) | None => None,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! One open connection and its stream, and who calls it.
+//!
+//! `Link` joins the protocol engine to a `Stream`; the user's event loop calls it when the socket is
+//! ready, and the `lifeline` thread calls it when the time has come. Knows nothing of Python.
+#![forbid(unsafe_code)]
+
+pub mod lifeline;
+mod link;
+mod masks;
+mod pool;
+mod stream;
+
+pub use link::{Cause, Ending, Link, Wants};
+pub use masks::{forked, fresh_key};
+pub use stream::Stream;

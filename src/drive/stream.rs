@@ -1,0 +1,206 @@
+//! The byte stream under a connection: TCP, or TLS over it. Never blocks, and leaves no plaintext
+//! behind in rustls, for that would raise no readiness.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use tokio_rustls::rustls::ClientConnection;
+
+use super::pool;
+
+/// Plaintext that rustls may hold beyond the ciphertext of this read: a record that was incomplete.
+const RECORD: usize = 17 * 1024;
+
+pub enum Stream {
+    Plain(TcpStream),
+    Tls(TlsStream),
+}
+
+pub struct TlsStream {
+    socket: TcpStream,
+    session: Box<ClientConnection>,
+    closed_by_peer: bool,
+}
+
+/// What one read brought: bytes, and perhaps the end after them.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    pub(super) length: usize,
+    pub(super) end: Option<StreamEnd>,
+}
+
+#[derive(Debug)]
+pub(super) enum StreamEnd {
+    Eof,
+    /// TCP ended without TLS's close_notify (RFC 8446 6.1).
+    Truncated,
+    Failed(io::Error),
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if matches!(self, Self::Tls(_)) { "Tls" } else { "Plain" };
+        f.debug_tuple(kind).field(self.socket()).finish()
+    }
+}
+
+impl fmt::Debug for TlsStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsStream").field("socket", &self.socket).finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    /// Over a connected socket in non-blocking mode.
+    #[must_use]
+    pub const fn plain(socket: TcpStream) -> Self {
+        Self::Plain(socket)
+    }
+
+    /// Over a connected socket in non-blocking mode whose TLS handshake is complete.
+    #[must_use]
+    pub fn tls(socket: TcpStream, mut session: Box<ClientConnection>) -> Self {
+        // Its close_notify may have come with the last bytes of the opening handshake.
+        let closed_by_peer =
+            session.process_new_packets().is_ok_and(|state| state.peer_has_closed());
+        Self::Tls(TlsStream { socket, session, closed_by_peer })
+    }
+
+    #[must_use]
+    pub const fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => &tls.socket,
+        }
+    }
+
+    /// Reads once. TLS needs room for the plaintext of what it reads and of one record more.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Received {
+        match self {
+            Self::Plain(socket) => read_socket(socket, buffer),
+            Self::Tls(tls) => tls.read(buffer),
+        }
+    }
+
+    /// Writes what can be written at once and says how much was accepted.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            Self::Tls(tls) => tls.write(bytes),
+        }
+    }
+
+    /// Whether bytes that were accepted still wait for the network.
+    pub(super) fn holds_output(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.session.wants_write(),
+        }
+    }
+
+    /// Ends our half of the stream in good order. A dead socket needs no goodbye.
+    pub(super) fn shutdown(&mut self) {
+        if let Self::Tls(tls) = self {
+            tls.session.send_close_notify();
+            if tls.push().is_err() {
+                return;
+            }
+        }
+        let _already_gone = self.socket().shutdown(Shutdown::Write);
+    }
+
+    /// Ends the connection at once, whatever is under way. The descriptor stays open and readable, so
+    /// that whoever watches it learns of the end.
+    pub(super) fn abort(&self) {
+        let socket = socket2::SockRef::from(self.socket());
+        let _already_gone = socket.set_linger(Some(Duration::ZERO));
+        let _already_gone = socket.shutdown(Shutdown::Both);
+    }
+}
+
+impl TlsStream {
+    fn read(&mut self, buffer: &mut [u8]) -> Received {
+        let mut length = match self.drain(buffer) {
+            Ok(length) => length,
+            Err(error) => return Received { length: 0, end: Some(StreamEnd::Failed(error)) },
+        };
+        let room = buffer.len().saturating_sub(length + RECORD).min(pool::INPUT_SIZE);
+        let mut ciphertext = pool::input();
+        let received = read_socket(&self.socket, &mut ciphertext[..room]);
+        let opened = self.open(&ciphertext[..received.length], &mut buffer[length..]);
+        pool::give_input(ciphertext);
+        let failed = opened.end;
+        length += opened.length;
+        let end = if self.closed_by_peer {
+            Some(StreamEnd::Eof)
+        } else {
+            failed.or(received.end.map(|end| match end {
+                StreamEnd::Eof => StreamEnd::Truncated,
+                other => other,
+            }))
+        };
+        Received { length, end }
+    }
+
+    /// Decrypts `ciphertext` into `buffer`: what was authentic before a bad record is kept.
+    fn open(&mut self, mut ciphertext: &[u8], buffer: &mut [u8]) -> Received {
+        let mut length = 0;
+        while !ciphertext.is_empty() && !self.closed_by_peer {
+            let step = self.session.read_tls(&mut ciphertext).and_then(|_| {
+                let state = self.session.process_new_packets();
+                state.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+            });
+            match self.drain(&mut buffer[length..]) {
+                Ok(drained) => length += drained,
+                Err(error) => return Received { length, end: Some(StreamEnd::Failed(error)) },
+            }
+            match step {
+                Ok(state) => self.closed_by_peer = state.peer_has_closed(),
+                Err(error) => return Received { length, end: Some(StreamEnd::Failed(error)) },
+            }
+        }
+        Received { length, end: None }
+    }
+
+    fn drain(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut length = 0;
+        while length < buffer.len() {
+            match self.session.reader().read(&mut buffer[length..]) {
+                Ok(0) => break,
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(length)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.push()?;
+        let accepted = self.session.writer().write(bytes)?;
+        match self.push() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(accepted),
+        }
+    }
+
+    fn push(&mut self) -> io::Result<()> {
+        while self.session.wants_write() {
+            self.session.write_tls(&mut self.socket)?;
+        }
+        Ok(())
+    }
+}
+
+fn read_socket(mut socket: &TcpStream, buffer: &mut [u8]) -> Received {
+    match socket.read(buffer) {
+        Ok(0) => Received { length: 0, end: Some(StreamEnd::Eof) },
+        Ok(length) => Received { length, end: None },
+        Err(error) => match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Received::default(),
+            _ => Received { length: 0, end: Some(StreamEnd::Failed(error)) },
+        },
+    }
+}

@@ -1,0 +1,395 @@
+//! The engine's door: one open connection as a value.
+//!
+//! `receive_*` comes from the network, `send_*` from the user, `handle_timeout` from the clock; `take*`
+//! and `poll_*` are what comes out. It never waits and never asks the clock.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::close::{Close, CloseCode};
+use super::closing::{Closing, Phase, Side};
+use super::error::ProtocolError;
+use super::frame::{FrameRecord, Kind, MAX_CONTROL_PAYLOAD, Opcode};
+use super::inbox::Inbox;
+use super::outbox::{MaskKeys, Outbox};
+use super::pings::Pings;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The largest message accepted, in bytes over all its fragments.
+    pub max_size: u64,
+    /// With more than this many bytes of whole messages waiting, reading pauses.
+    pub max_buffered: usize,
+    /// How long closing may take altogether, from the first Close on; `None`: as long as it takes.
+    pub close_timeout: Option<Duration>,
+    /// Whether each frame is reported as an event, for a log.
+    pub trace: bool,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Event {
+    /// The Ping that `send_ping` numbered so has been answered.
+    Pong {
+        id: u64,
+        latency: Duration,
+    },
+    Frame(FrameRecord),
+}
+
+/// A part of a message, in order; `fin` marks the last.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chunk<'a> {
+    pub kind: Kind,
+    pub payload: &'a [u8],
+    pub fin: bool,
+}
+
+/// Why a command was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendError {
+    Closed,
+    ControlPayloadTooLong(usize),
+    PingAlreadyWaiting,
+    InvalidCloseCode(u16),
+    CloseReasonTooLong(usize),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the connection is closing or closed"),
+            Self::ControlPayloadTooLong(length) => {
+                write!(f, "a Ping or Pong carries at most 125 bytes, not {length}")
+            }
+            Self::PingAlreadyWaiting => {
+                f.write_str("already waiting for a pong with the same data")
+            }
+            Self::InvalidCloseCode(code) => write!(
+                f,
+                "close code {code} may not be sent; use 1000-1003, 1007-1014, or 3000-4999"
+            ),
+            Self::CloseReasonTooLong(length) => {
+                write!(f, "a close reason has at most 123 bytes of UTF-8, not {length}")
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Connection {
+    inbox: Inbox,
+    outbox: Outbox,
+    closing: Closing,
+    pings: Pings,
+    events: VecDeque<Event>,
+    paused: bool,
+    config: Config,
+}
+
+impl Connection {
+    #[must_use]
+    pub fn new(config: Config, keys: MaskKeys) -> Self {
+        Self {
+            inbox: Inbox::new(config.max_size),
+            outbox: Outbox::new(keys),
+            closing: Closing::new(config.close_timeout),
+            pings: Pings::default(),
+            events: VecDeque::new(),
+            paused: false,
+            config,
+        }
+    }
+
+    /// Room to read into; `receive_bytes` says how much of it was filled.
+    pub fn receive_buffer(&mut self) -> &mut [u8] {
+        self.inbox.spare()
+    }
+
+    /// Parses what has arrived: messages are queued, Pings and Close answered, violations failed.
+    pub fn receive_bytes(&mut self, length: usize, now: Instant) {
+        self.inbox.received(length);
+        while matches!(self.closing.phase, Phase::Open | Phase::Closing) {
+            match self.receive_frame(now) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    let close = self.closing.fail(error, now);
+                    self.send_close_frame(close.as_ref());
+                }
+            }
+        }
+        if matches!(self.closing.phase, Phase::Ending | Phase::Closed) {
+            self.inbox.stop();
+        }
+        self.update_paused();
+    }
+
+    /// The peer's half of the stream has ended, or the stream has failed.
+    pub fn receive_end(&mut self) {
+        self.closing.end_of_stream();
+        self.outbox.clear();
+        self.inbox.stop();
+    }
+
+    /// Queues one frame of a message. Without `fin` the next one continues the message.
+    pub fn send_message(&mut self, kind: Kind, fin: bool, payload: &[u8]) -> Result<(), SendError> {
+        self.check_open()?;
+        let opcode = self.outbox.data(kind, fin, payload);
+        self.trace_sent(opcode, fin, payload);
+        Ok(())
+    }
+
+    /// Queues a Ping and numbers it. Its Pong becomes an event.
+    pub fn send_ping(&mut self, payload: &[u8], now: Instant) -> Result<u64, SendError> {
+        self.check_open()?;
+        check_control(payload)?;
+        if self.pings.is_waiting_for(payload) {
+            return Err(SendError::PingAlreadyWaiting);
+        }
+        self.send_control(Opcode::Ping, payload);
+        Ok(self.pings.sent(payload, now))
+    }
+
+    pub fn send_pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.check_open()?;
+        check_control(payload)?;
+        self.send_control(Opcode::Pong, payload);
+        Ok(())
+    }
+
+    /// Starts the closing handshake, unless it has been started. Code 1005 sends an empty Close.
+    pub fn send_close(&mut self, close: Close, now: Instant) -> Result<(), SendError> {
+        if !close.code.may_be_sent() && close.code != CloseCode::NO_STATUS {
+            return Err(SendError::InvalidCloseCode(close.code.0));
+        }
+        if close.reason.len() > MAX_CONTROL_PAYLOAD - 2 {
+            return Err(SendError::CloseReasonTooLong(close.reason.len()));
+        }
+        let close = self.closing.close(close, now);
+        self.send_close_frame(close.as_ref());
+        Ok(())
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.closing.handle_timeout(now);
+        if self.closing.phase == Phase::Closed {
+            self.receive_end();
+        }
+    }
+
+    /// Takes the oldest whole message; `read` copies it to where it goes.
+    pub fn take<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<R> {
+        let taken = self.inbox.take(read);
+        self.update_paused();
+        taken
+    }
+
+    /// Takes what has arrived of the oldest message, whole or not.
+    pub fn take_chunk<R>(&mut self, read: impl FnOnce(Chunk<'_>) -> R) -> Option<R> {
+        let taken = self.inbox.take_chunk(|kind, payload, fin| read(Chunk { kind, payload, fin }));
+        self.update_paused();
+        taken
+    }
+
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// When `handle_timeout` is to be called.
+    #[must_use]
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        self.closing.deadline
+    }
+
+    /// The bytes to send next; `output_written` says how many of them were.
+    #[must_use]
+    pub fn poll_output(&self) -> &[u8] {
+        self.outbox.bytes()
+    }
+
+    pub fn output_written(&mut self, length: usize) {
+        self.outbox.written(length);
+    }
+
+    /// The peer cannot be reached any more, but what it sent before may still be read.
+    pub fn output_failed(&mut self) {
+        self.outbox.clear();
+    }
+
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.outbox.unsent()
+    }
+
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.inbox.queued()
+    }
+
+    /// Whether `take_chunk` would give something.
+    #[must_use]
+    pub fn has_chunk(&self) -> bool {
+        self.inbox.has_chunk()
+    }
+
+    /// False while the user is so far behind that reading pauses. A closing connection is always read:
+    /// the peer's Close must be found.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        match self.closing.phase {
+            Phase::Open => !self.paused,
+            Phase::Closing | Phase::Ending => true,
+            Phase::Closed => false,
+        }
+    }
+
+    /// True when a failed connection has said why: "then _Close the WebSocket Connection_".
+    #[must_use]
+    pub fn wants_shutdown(&self) -> bool {
+        let failed = self.closing.phase == Phase::Ending && self.closing.failure.is_some();
+        failed && self.outbox.unsent() == 0
+    }
+
+    /// Whether a fragmented message of ours is unfinished.
+    #[must_use]
+    pub const fn sending_fragments(&self) -> bool {
+        self.outbox.fragmented()
+    }
+
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.closing.phase
+    }
+
+    #[must_use]
+    pub const fn received_close(&self) -> Option<&Close> {
+        self.closing.received.as_ref()
+    }
+
+    #[must_use]
+    pub const fn sent_close(&self) -> Option<&Close> {
+        self.closing.sent.as_ref()
+    }
+
+    /// Whose Close came first, once both are known.
+    #[must_use]
+    pub const fn closed_first(&self) -> Option<Side> {
+        self.closing.first
+    }
+
+    #[must_use]
+    pub const fn failure(&self) -> Option<&ProtocolError> {
+        self.closing.failure.as_ref()
+    }
+
+    #[must_use]
+    pub const fn timed_out(&self) -> bool {
+        self.closing.timed_out
+    }
+
+    #[must_use]
+    pub fn close_code(&self) -> CloseCode {
+        self.closing.code()
+    }
+
+    /// Lends buffers to a connection that has given its own back.
+    pub fn lend_input(&mut self, buffer: impl FnOnce() -> Vec<u8>) {
+        if !self.inbox.has_buffer() {
+            self.inbox.lend(buffer());
+        }
+    }
+
+    pub fn lend_output(&mut self, buffer: impl FnOnce() -> Vec<u8>) {
+        self.outbox.lend(buffer);
+    }
+
+    /// Gives back the buffers that hold nothing: an idle connection needs none.
+    pub fn reclaim_input(&mut self) -> Option<Vec<u8>> {
+        (self.inbox.has_buffer() && self.inbox.is_empty()).then(|| self.inbox.reclaim())
+    }
+
+    pub fn reclaim_output(&mut self) -> Option<Vec<u8>> {
+        self.outbox.reclaim()
+    }
+
+    fn receive_frame(&mut self, now: Instant) -> Result<bool, ProtocolError> {
+        let Some(frame) = self.inbox.next_frame()? else { return Ok(false) };
+        if self.config.trace {
+            let record = FrameRecord::new(false, frame.opcode, frame.fin, frame.payload);
+            self.events.push_back(Event::Frame(record));
+        }
+        match frame.opcode {
+            Opcode::Ping if self.closing.phase == Phase::Open => {
+                self.outbox.answer_ping(frame.payload);
+                if self.config.trace {
+                    let record = FrameRecord::new(true, Opcode::Pong, true, frame.payload);
+                    self.events.push_back(Event::Frame(record));
+                }
+            }
+            Opcode::Ping => {}
+            Opcode::Pong => {
+                let answered = self.pings.answered(frame.payload, now).into_iter();
+                self.events.extend(answered.map(|(id, latency)| Event::Pong { id, latency }));
+            }
+            Opcode::Close => {
+                let close = Close::parse(frame.payload)?;
+                let answer = self.closing.peer_closed(close, now);
+                self.send_close_frame(answer.as_ref());
+            }
+            Opcode::Continuation | Opcode::Text | Opcode::Binary => {
+                let message_ended = frame.fin;
+                self.bound_messages_after_close(message_ended);
+            }
+        }
+        Ok(true)
+    }
+
+    /// While the peer's Close is awaited nothing pauses reading: what exceeds the bound is dropped.
+    fn bound_messages_after_close(&mut self, message_ended: bool) {
+        let over = self.inbox.queued_bytes() > self.config.max_buffered;
+        if message_ended && over && self.closing.phase == Phase::Closing {
+            self.inbox.drop_newest();
+        }
+    }
+
+    fn check_open(&self) -> Result<(), SendError> {
+        if self.closing.phase == Phase::Open { Ok(()) } else { Err(SendError::Closed) }
+    }
+
+    fn send_close_frame(&mut self, close: Option<&Close>) {
+        if let Some(close) = close {
+            self.send_control(Opcode::Close, &close.body());
+        }
+    }
+
+    fn send_control(&mut self, opcode: Opcode, payload: &[u8]) {
+        self.outbox.control(opcode, payload);
+        self.trace_sent(opcode, true, payload);
+    }
+
+    fn trace_sent(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        if self.config.trace {
+            self.events.push_back(Event::Frame(FrameRecord::new(true, opcode, fin, payload)));
+        }
+    }
+
+    /// Half the bound between pausing and going on keeps the two from alternating at each message.
+    fn update_paused(&mut self) {
+        let queued = self.inbox.queued_bytes();
+        let bound = self.config.max_buffered;
+        self.paused = if self.paused { queued > bound / 2 } else { queued > bound };
+    }
+}
+
+fn check_control(payload: &[u8]) -> Result<(), SendError> {
+    if payload.len() > MAX_CONTROL_PAYLOAD {
+        return Err(SendError::ControlPayloadTooLong(payload.len()));
+    }
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! One frame's header, read and written (RFC 6455 5.2). Knows no message and no connection.
+
+use std::fmt;
+
+use super::error::ProtocolError;
+use super::mask;
+
+/// The longest payload of a control frame (RFC 6455 5.5).
+pub(super) const MAX_CONTROL_PAYLOAD: usize = 125;
+
+/// The type of a message (RFC 6455 5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Binary,
+}
+
+impl Kind {
+    /// What bytes of unstated type may be sent as: text where they are valid UTF-8. The first part of
+    /// a message may end within a code point.
+    #[must_use]
+    pub fn of_bytes(payload: &[u8], whole: bool) -> Self {
+        match simdutf8::compat::from_utf8(payload) {
+            Ok(_) => Self::Text,
+            Err(error) if !whole && error.error_len().is_none() => Self::Text,
+            Err(_) => Self::Binary,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opcode {
+    Continuation = 0x0,
+    Text = 0x1,
+    Binary = 0x2,
+    Close = 0x8,
+    Ping = 0x9,
+    Pong = 0xA,
+}
+
+impl Opcode {
+    fn parse(bits: u8) -> Result<Self, ProtocolError> {
+        match bits {
+            0x0 => Ok(Self::Continuation),
+            0x1 => Ok(Self::Text),
+            0x2 => Ok(Self::Binary),
+            0x8 => Ok(Self::Close),
+            0x9 => Ok(Self::Ping),
+            0xA => Ok(Self::Pong),
+            reserved => Err(ProtocolError::ReservedOpcode(reserved)),
+        }
+    }
+
+    pub(super) const fn is_control(self) -> bool {
+        self as u8 & 0x8 != 0
+    }
+}
+
+impl From<Kind> for Opcode {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Text => Self::Text,
+            Kind::Binary => Self::Binary,
+        }
+    }
+}
+
+impl fmt::Display for Opcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Continuation => "continuation",
+            Self::Text => "text",
+            Self::Binary => "binary",
+            Self::Close => "Close",
+            Self::Ping => "Ping",
+            Self::Pong => "Pong",
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) fin: bool,
+    pub(super) opcode: Opcode,
+    pub(super) length: u64,
+}
+
+impl Header {
+    /// Reads the header at the start of `bytes` and says how long it is; `None` while it is incomplete.
+    /// A violation is found at the first byte that shows it, however the bytes were cut.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
+        let Some(&first) = bytes.first() else { return Ok(None) };
+        if first & 0x70 != 0 {
+            return Err(ProtocolError::ReservedBits((first & 0x70) >> 4));
+        }
+        let opcode = Opcode::parse(first & 0x0F)?;
+        let fin = first & 0x80 != 0;
+        if opcode.is_control() && !fin {
+            return Err(ProtocolError::FragmentedControlFrame(opcode));
+        }
+        let Some(&second) = bytes.get(1) else { return Ok(None) };
+        if second & 0x80 != 0 {
+            return Err(ProtocolError::MaskedFrame(opcode));
+        }
+        let Some((length, size)) = Self::parse_length(second, &bytes[2..])? else {
+            return Ok(None);
+        };
+        if opcode.is_control() && length > MAX_CONTROL_PAYLOAD as u64 {
+            return Err(ProtocolError::ControlFrameTooLong { opcode, length });
+        }
+        Ok(Some((Self { fin, opcode, length }, 2 + size)))
+    }
+
+    /// "The minimal number of bytes MUST be used to encode the length" and "the most significant bit
+    /// MUST be 0" (RFC 6455 5.2).
+    fn parse_length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, ProtocolError> {
+        let (bits, length, least) = match short {
+            126 => match rest.first_chunk::<2>() {
+                Some(bytes) => (16, u64::from(u16::from_be_bytes(*bytes)), 126),
+                None => return Ok(None),
+            },
+            127 => match rest.first_chunk::<8>() {
+                Some(bytes) => (64, u64::from_be_bytes(*bytes), 1 << 16),
+                None => return Ok(None),
+            },
+            short => return Ok(Some((u64::from(short), 0))),
+        };
+        if length >> 63 != 0 {
+            return Err(ProtocolError::LengthTopBit(length));
+        }
+        if length < least {
+            return Err(ProtocolError::LengthNotMinimal { bits, length });
+        }
+        Ok(Some((length, usize::from(bits) / 8)))
+    }
+}
+
+/// Appends one masked frame to `out`, whole.
+pub(super) fn encode(out: &mut Vec<u8>, opcode: Opcode, fin: bool, payload: &[u8], key: [u8; 4]) {
+    const MASKED: u8 = 0x80;
+    out.reserve(14 + payload.len());
+    out.push(u8::from(fin) << 7 | opcode as u8);
+    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+        (Ok(length @ ..=125), _) => out.push(MASKED | length),
+        (_, Ok(length)) => {
+            out.push(MASKED | 126);
+            out.extend_from_slice(&length.to_be_bytes());
+        }
+        _ => {
+            out.push(MASKED | 127);
+            out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(&key);
+    mask::extend_masked(out, payload, key);
+}
+
+/// What a log line says of a frame. The excerpt is short whatever the payload's length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameRecord {
+    pub sent: bool,
+    pub opcode: Opcode,
+    pub fin: bool,
+    pub length: u64,
+    pub excerpt: Vec<u8>,
+}
+
+impl FrameRecord {
+    const EXCERPT: usize = 48;
+
+    pub(super) fn new(sent: bool, opcode: Opcode, fin: bool, payload: &[u8]) -> Self {
+        Self {
+            sent,
+            opcode,
+            fin,
+            length: payload.len() as u64,
+            excerpt: payload[..payload.len().min(Self::EXCERPT)].to_vec(),
+        }
+    }
+}
+
+impl fmt::Display for FrameRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let direction = if self.sent { '>' } else { '<' };
+        write!(f, "{direction} {}", self.opcode)?;
+        if !self.excerpt.is_empty() {
+            let cut = self.length > self.excerpt.len() as u64;
+            let dots = if cut { "..." } else { "" };
+            write!(f, " \"{}{dots}\"", self.excerpt.escape_ascii())?;
+        }
+        write!(f, " [{} bytes{}]", self.length, if self.fin { "" } else { ", to be continued" })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn parsed(bytes: &[u8]) -> (Header, usize) {
+        Header::parse(bytes).unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_rfcs_examples_parse() {
+        let unmasked = |fin, opcode, length| Header { fin, opcode, length };
+        assert_eq!(parsed(&[0x81, 5]), (unmasked(true, Opcode::Text, 5), 2));
+        assert_eq!(parsed(&[0x01, 3]), (unmasked(false, Opcode::Text, 3), 2));
+        assert_eq!(parsed(&[0x80, 2]), (unmasked(true, Opcode::Continuation, 2), 2));
+        assert_eq!(parsed(&[0x89, 5]), (unmasked(true, Opcode::Ping, 5), 2));
+        assert_eq!(parsed(&[0x82, 126, 1, 0]), (unmasked(true, Opcode::Binary, 256), 4));
+        let long = [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0];
+        assert_eq!(parsed(&long), (unmasked(true, Opcode::Binary, 65536), 10));
+    }
+
+    #[test]
+    fn a_cut_header_waits_for_more() {
+        let long = [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0];
+        for end in 0..long.len() {
+            assert_eq!(Header::parse(&long[..end]), Ok(None));
+        }
+    }
+
+    #[test]
+    fn each_violation_is_named() {
+        use ProtocolError as E;
+        for (bytes, error) in [
+            (&[0xC1][..], E::ReservedBits(0b100)),
+            (&[0xA1], E::ReservedBits(0b010)),
+            (&[0x91], E::ReservedBits(0b001)),
+            (&[0x83], E::ReservedOpcode(3)),
+            (&[0x8F], E::ReservedOpcode(15)),
+            (&[0x81, 0x85], E::MaskedFrame(Opcode::Text)),
+            (&[0x09], E::FragmentedControlFrame(Opcode::Ping)),
+            (&[0x81, 126, 0, 125], E::LengthNotMinimal { bits: 16, length: 125 }),
+            (
+                &[0x81, 127, 0, 0, 0, 0, 0, 0, 255, 255],
+                E::LengthNotMinimal { bits: 64, length: 65535 },
+            ),
+            (&[0x81, 127, 128, 0, 0, 0, 0, 0, 0, 0], E::LengthTopBit(1 << 63)),
+            (&[0x89, 126, 0, 126], E::ControlFrameTooLong { opcode: Opcode::Ping, length: 126 }),
+        ] {
+            assert_eq!(Header::parse(bytes), Err(error));
+        }
+    }
+
+    #[test]
+    fn encoding_uses_the_shortest_length_and_masks() {
+        for (length, head) in [
+            (0, vec![0x82, 0x80]),
+            (125, vec![0x82, 0x80 | 125]),
+            (126, vec![0x82, 0xFE, 0, 126]),
+            (65535, vec![0x82, 0xFE, 255, 255]),
+            (65536, vec![0x82, 0xFF, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let mut out = Vec::new();
+            encode(&mut out, Opcode::Binary, true, &vec![0; length], [1, 2, 3, 4]);
+            assert_eq!(out[..head.len()], head);
+            assert_eq!(out[head.len()..head.len() + 4], [1, 2, 3, 4]);
+            assert_eq!(out.len(), head.len() + 4 + length);
+        }
+    }
+
+    #[test]
+    fn a_record_shows_a_short_excerpt() {
+        let record = FrameRecord::new(true, Opcode::Text, false, &[b'x'; 1000]);
+        let shown = record.to_string();
+        assert!(
+            shown.starts_with("> text \"xxx")
+                && shown.ends_with("...\" [1000 bytes, to be continued]")
+        );
+        assert!(shown.len() < 100);
+    }
+}

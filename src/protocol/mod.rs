@@ -1,0 +1,24 @@
+//! RFC 6455 as a value: bytes, commands and the time go in; messages, events and bytes come out.
+//!
+//! Knows nothing of sockets, clocks, randomness, threads or Python. `connection` is the engine and the
+//! door; `inbox` turns wire bytes into messages, `outbox` turns commands into wire bytes, `closing` is
+//! the closing handshake as a state table, `handshake` is the opening one.
+#![forbid(unsafe_code)]
+
+mod close;
+mod closing;
+mod connection;
+mod error;
+mod frame;
+pub mod handshake;
+mod inbox;
+mod mask;
+mod outbox;
+mod pings;
+
+pub use close::{Close, CloseCode};
+pub use closing::{Phase, Side};
+pub use connection::{Chunk, Config, Connection, Event, SendError};
+pub use error::ProtocolError;
+pub use frame::{FrameRecord, Kind, Opcode};
+pub use outbox::MaskKeys;

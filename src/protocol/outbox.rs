@@ -1,0 +1,160 @@
+//! From commands to wire bytes: masked frames, whole, in the order of the commands.
+//!
+//! Knows which message is being fragmented, and keeps Pongs from piling up before a peer that does
+//! not read. Knows nothing of closing or of time.
+
+use std::fmt;
+
+use super::frame::{self, Kind, Opcode};
+
+/// Where masking keys come from: fresh, unpredictable ones (RFC 6455 5.3 and 10.3).
+pub type MaskKeys = Box<dyn FnMut() -> [u8; 4] + Send>;
+
+/// With this much unsent, "the endpoint MAY elect to send a Pong frame for only the most recently
+/// processed Ping frame" (RFC 6455 5.5.3), and does.
+const PONG_BACKLOG: usize = 16 * 1024;
+
+pub(super) struct Outbox {
+    buffer: Vec<u8>,
+    written: usize,
+    fragmented: bool,
+    late_pong: Option<Vec<u8>>,
+    keys: MaskKeys,
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("unsent", &self.unsent()).finish_non_exhaustive()
+    }
+}
+
+impl Outbox {
+    pub(super) const fn new(keys: MaskKeys) -> Self {
+        Self { buffer: Vec::new(), written: 0, fragmented: false, late_pong: None, keys }
+    }
+
+    /// Queues a frame of a data message and says which opcode it got: once a fragment has gone without
+    /// FIN, the next one continues it.
+    pub(super) fn data(&mut self, kind: Kind, fin: bool, payload: &[u8]) -> Opcode {
+        let opcode = if self.fragmented { Opcode::Continuation } else { kind.into() };
+        self.fragmented = !fin;
+        self.frame(opcode, fin, payload);
+        opcode
+    }
+
+    pub(super) fn control(&mut self, opcode: Opcode, payload: &[u8]) {
+        self.frame(opcode, true, payload);
+    }
+
+    pub(super) fn answer_ping(&mut self, payload: &[u8]) {
+        if self.unsent() < PONG_BACKLOG {
+            self.frame(Opcode::Pong, true, payload);
+        } else {
+            self.late_pong = Some(payload.to_vec());
+        }
+    }
+
+    pub(super) const fn fragmented(&self) -> bool {
+        self.fragmented
+    }
+
+    pub(super) fn unsent(&self) -> usize {
+        self.buffer.len() - self.written
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.written..]
+    }
+
+    /// Takes note that `length` of `bytes` have been handed to the network.
+    pub(super) fn written(&mut self, length: usize) {
+        self.written += length;
+        if self.unsent() < PONG_BACKLOG
+            && let Some(payload) = self.late_pong.take()
+        {
+            self.frame(Opcode::Pong, true, &payload);
+        }
+        if self.written == self.buffer.len() {
+            self.buffer.clear();
+            self.written = 0;
+        }
+    }
+
+    /// Forgets what can no longer be sent.
+    pub(super) fn clear(&mut self) {
+        self.late_pong = None;
+        self.buffer = Vec::new();
+        self.written = 0;
+    }
+
+    /// Takes a buffer for the frames to come, if it has none.
+    pub(super) fn lend(&mut self, buffer: impl FnOnce() -> Vec<u8>) {
+        if self.buffer.capacity() == 0 {
+            self.buffer = buffer();
+        }
+    }
+
+    /// Gives the buffer back when all has been written.
+    pub(super) fn reclaim(&mut self) -> Option<Vec<u8>> {
+        (self.buffer.is_empty() && self.buffer.capacity() > 0)
+            .then(|| std::mem::take(&mut self.buffer))
+    }
+
+    fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        if self.written > 0 && self.written >= self.unsent() {
+            self.buffer.drain(..self.written);
+            self.written = 0;
+        }
+        let key = (self.keys)();
+        frame::encode(&mut self.buffer, opcode, fin, payload, key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outbox() -> Outbox {
+        Outbox::new(Box::new(|| [0; 4]))
+    }
+
+    #[test]
+    fn fragments_continue_the_message_until_fin() {
+        let mut outbox = outbox();
+        let opcodes = [
+            outbox.data(Kind::Text, false, b"a"),
+            outbox.data(Kind::Text, false, b"b"),
+            outbox.data(Kind::Binary, true, b"c"),
+            outbox.data(Kind::Binary, true, b"d"),
+        ];
+        use Opcode::{Binary, Continuation, Text};
+        assert_eq!(opcodes, [Text, Continuation, Continuation, Binary]);
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_is_owed_the_latest_pong_only() {
+        let mut outbox = outbox();
+        for n in 0..100_000u32 {
+            outbox.answer_ping(&n.to_be_bytes());
+        }
+        assert!(outbox.unsent() < PONG_BACKLOG + 14 + 125);
+        outbox.written(outbox.unsent());
+        assert_eq!(outbox.bytes()[6..], 99_999u32.to_be_bytes());
+    }
+
+    #[test]
+    fn what_is_written_is_not_sent_again() {
+        let mut outbox = outbox();
+        let mut wire = Vec::new();
+        let mut expected = Vec::new();
+        for n in 0..200u8 {
+            outbox.data(Kind::Binary, true, &[n; 50]);
+            frame::encode(&mut expected, Opcode::Binary, true, &[n; 50], [0; 4]);
+            let some = outbox.unsent().min(37);
+            wire.extend_from_slice(&outbox.bytes()[..some]);
+            outbox.written(some);
+        }
+        wire.extend_from_slice(outbox.bytes());
+        assert_eq!(wire, expected);
+    }
+}

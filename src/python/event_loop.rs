@@ -1,0 +1,121 @@
+//! The event loop as the link's driver sees it: asyncio's public methods and nothing else.
+
+use std::thread::{self, ThreadId};
+
+use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+
+/// What the loop watches: a file descriptor, or a socket handle on Windows.
+#[cfg(unix)]
+pub(super) type Descriptor = std::os::fd::RawFd;
+#[cfg(windows)]
+pub(super) type Descriptor = u64;
+
+pub(super) struct EventLoop {
+    object: Py<PyAny>,
+    thread: ThreadId,
+}
+
+impl EventLoop {
+    pub(super) fn running(py: Python<'_>) -> PyResult<Self> {
+        static GET_RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let object = GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0()?;
+        Ok(Self { object: object.unbind(), thread: thread::current().id() })
+    }
+
+    pub(super) const fn object(&self) -> &Py<PyAny> {
+        &self.object
+    }
+
+    /// A connection belongs to the thread of its loop; anywhere else would be a data race in asyncio.
+    pub(super) fn check_thread(&self) -> PyResult<()> {
+        if thread::current().id() == self.thread {
+            return Ok(());
+        }
+        Err(PyRuntimeError::new_err(
+            "this connection belongs to an event loop in another thread; \
+             use asyncio.run_coroutine_threadsafe()",
+        ))
+    }
+
+    pub(super) fn is_own_thread(&self) -> bool {
+        thread::current().id() == self.thread
+    }
+
+    pub(super) fn add_reader(
+        &self,
+        py: Python<'_>,
+        descriptor: Descriptor,
+        callback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let added =
+            self.object.bind(py).call_method1(intern!(py, "add_reader"), (descriptor, callback));
+        match added {
+            Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {
+                let clear = PyRuntimeError::new_err(
+                    "this event loop cannot watch sockets; on Windows run \
+                     asyncio.run(main(), loop_factory=asyncio.SelectorEventLoop)",
+                );
+                clear.set_cause(py, Some(error));
+                Err(clear)
+            }
+            other => other.map(drop),
+        }
+    }
+
+    pub(super) fn add_writer(
+        &self,
+        py: Python<'_>,
+        descriptor: Descriptor,
+        callback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let arguments = (descriptor, callback, true);
+        self.object.bind(py).call_method1(intern!(py, "add_writer"), arguments).map(drop)
+    }
+
+    pub(super) fn remove_reader(&self, py: Python<'_>, descriptor: Descriptor) -> PyResult<()> {
+        self.object.bind(py).call_method1(intern!(py, "remove_reader"), (descriptor,)).map(drop)
+    }
+
+    pub(super) fn remove_writer(&self, py: Python<'_>, descriptor: Descriptor) -> PyResult<()> {
+        self.object.bind(py).call_method1(intern!(py, "remove_writer"), (descriptor,)).map(drop)
+    }
+
+    pub(super) fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
+        self.object.bind(py).call_method0(intern!(py, "is_closed"))?.is_truthy()
+    }
+
+    pub(super) fn call_soon(
+        &self,
+        py: Python<'_>,
+        callback: &Bound<'_, PyAny>,
+        argument: &Bound<'_, PyAny>,
+        context: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let keywords = PyDict::new(py);
+        keywords.set_item(intern!(py, "context"), context)?;
+        let call_soon = intern!(py, "call_soon");
+        self.object.bind(py).call_method(call_soon, (callback, argument), Some(&keywords))?;
+        Ok(())
+    }
+
+    pub(super) fn call_soon_threadsafe(
+        &self,
+        py: Python<'_>,
+        callback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let name = intern!(py, "call_soon_threadsafe");
+        self.object.bind(py).call_method1(name, (callback,)).map(drop)
+    }
+
+    /// Whether a task may be resumed from here: only from a loop callback, where no task is current.
+    /// A task woken inside another gets "Cannot enter into task" and hangs for ever.
+    pub(super) fn is_between_tasks(&self, py: Python<'_>) -> PyResult<bool> {
+        static CURRENT_TASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let current_task = CURRENT_TASK.import(py, "asyncio", "current_task")?;
+        Ok(current_task.call1((&self.object,))?.is_none())
+    }
+}

@@ -1,0 +1,275 @@
+//! The native halves of the two faces: what is called once a message. The Python classes of the same
+//! names add the rest.
+
+use std::time::Duration;
+
+use pyo3::PyClassInitializer;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use super::driver::Driver;
+use super::message::{self, Decode};
+use super::opening::{self, Opened};
+use super::operation::{Command, Operation, Receive, Send, SendStyle, Style};
+use crate::drive;
+use crate::protocol::{Config, Phase};
+
+/// One open connection on the running event loop.
+#[pyclass(frozen, subclass, module = "aiowebsocket._core")]
+pub(super) struct Link {
+    driver: Py<Driver>,
+}
+
+impl Link {
+    fn attach(opened: &Opened, settings: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = settings.py();
+        let setting = |name: &str| settings.getattr(name);
+        let max_size: Option<u64> = setting("max_size")?.extract()?;
+        let close_timeout: Option<f64> = setting("close_timeout")?.extract()?;
+        let logger = setting("logger")?;
+        let config = Config {
+            max_size: max_size.unwrap_or(u64::MAX),
+            max_buffered: setting("max_buffered")?.extract()?,
+            close_timeout: close_timeout.map(seconds).transpose()?,
+            trace: logger.call_method1("isEnabledFor", (10,))?.is_truthy()?,
+        };
+        let write_limit = setting("write_limit")?.extract()?;
+        let (stream, early) = opened.take()?;
+        let descriptor = opening::descriptor(&stream);
+        let link = drive::Link::new(stream, &early, config, write_limit);
+        Ok(Self { driver: Driver::attach(py, link, descriptor, logger.unbind())? })
+    }
+
+    fn operation(
+        &self,
+        py: Python<'_>,
+        name: &'static str,
+        command: Command,
+    ) -> PyResult<Py<Operation>> {
+        Operation::new(py, &self.driver, name, command)
+    }
+
+    fn receive(
+        &self,
+        py: Python<'_>,
+        name: &'static str,
+        decode: Decode,
+        style: Style,
+    ) -> PyResult<Py<Operation>> {
+        self.operation(py, name, Command::Receive(Receive { decode, style }))
+    }
+}
+
+fn seconds(number: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(number)
+        .map_err(|_| PyValueError::new_err(format!("close_timeout is {number}, not a duration")))
+}
+
+#[pymethods]
+impl Link {
+    /// The RFC's state: 1 OPEN, 2 CLOSING, 3 CLOSED.
+    #[getter]
+    fn _state(&self) -> u8 {
+        match self.driver.get().link().phase() {
+            Phase::Open => 1,
+            Phase::Closing | Phase::Ending => 2,
+            Phase::Closed => 3,
+        }
+    }
+
+    /// The close code and reason, as soon as the end is known.
+    #[getter]
+    fn _close_code(&self) -> Option<u16> {
+        let link = self.driver.get().link();
+        link.wants().over.then(|| link.close_code().0)
+    }
+
+    #[getter]
+    fn _close_reason(&self) -> Option<String> {
+        let link = self.driver.get().link();
+        let reason = || link.ending().received.map_or_else(String::new, |close| close.reason);
+        link.wants().over.then(reason)
+    }
+
+    /// The exception that says how the connection ended.
+    fn _closed_error<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.driver.get().closed_error(py).into_value(py).into_bound(py).into_any()
+    }
+
+    /// Adds a sentence to every ConnectionClosed from here on.
+    fn _explain_end(&self, detail: String) {
+        self.driver.get().explain_end(detail);
+    }
+
+    /// Whole messages that wait to be received.
+    #[getter]
+    fn _queued(&self) -> usize {
+        self.driver.get().link().queued()
+    }
+
+    /// Whether a fragmented message of ours is unfinished.
+    #[getter]
+    fn _sending_fragments(&self) -> bool {
+        self.driver.get().link().sending_fragments()
+    }
+
+    /// The last round trip in seconds; 0 before the first.
+    #[getter]
+    fn _latency(&self) -> f64 {
+        self.driver.get().latency()
+    }
+
+    /// Sends a Ping; its Pong completes `answered` with the latency.
+    fn _ping(&self, py: Python<'_>, payload: &[u8], answered: Py<PyAny>) -> PyResult<()> {
+        Driver::ping(self.driver.bind(py), payload, answered)
+    }
+
+    fn _pong(&self, py: Python<'_>, payload: &[u8]) -> PyResult<()> {
+        Driver::pong(self.driver.bind(py), payload)
+    }
+
+    /// Starts the closing handshake, unless it has been started.
+    fn _close(&self, py: Python<'_>, code: u16, reason: &str) -> PyResult<()> {
+        Driver::close(self.driver.bind(py), code, reason)
+    }
+
+    fn _until_closed(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.operation(py, "wait_closed", Command::UntilClosed)
+    }
+
+    /// Ends the connection without waiting, with Close 1001 if it can be written at once.
+    fn _abandon(&self, py: Python<'_>) -> PyResult<()> {
+        Driver::abandon(self.driver.bind(py))
+    }
+}
+
+/// The native half of `aiowebsocket.ClientConnection`.
+#[pyclass(frozen, subclass, extends = Link, module = "aiowebsocket._core")]
+pub(super) struct ClientConnection;
+
+#[pymethods]
+impl ClientConnection {
+    #[new]
+    fn new(
+        opened: &Bound<'_, Opened>,
+        settings: &Bound<'_, PyAny>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let link = Link::attach(opened.get(), settings)?;
+        Ok(PyClassInitializer::from(link).add_subclass(Self))
+    }
+
+    /// Send a message.
+    #[pyo3(signature = (message, *, text = None))]
+    fn send<'py>(
+        slf: &Bound<'py, Self>,
+        message: &Bound<'py, PyAny>,
+        text: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if !message::is_message(message) {
+            return slf.call_method1(pyo3::intern!(py, "_send_fragments"), (message, text));
+        }
+        let message = message.clone().unbind();
+        let send = Send { message, text, fin: true, style: SendStyle::Message };
+        let link = slf.as_super().get();
+        let operation = link.operation(py, "ClientConnection.send", Command::Send(send))?;
+        Ok(operation.into_bound(py).into_any())
+    }
+
+    /// Receive the next message.
+    #[pyo3(signature = (decode = None))]
+    fn recv(slf: &Bound<'_, Self>, decode: Option<bool>) -> PyResult<Py<Operation>> {
+        let link = slf.as_super().get();
+        link.receive(slf.py(), "ClientConnection.recv", decode.into(), Style::Recv)
+    }
+
+    const fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __anext__(slf: &Bound<'_, Self>) -> PyResult<Py<Operation>> {
+        let link = slf.as_super().get();
+        link.receive(slf.py(), "ClientConnection.__anext__", Decode::ByKind, Style::Iterate)
+    }
+
+    /// A part of a message and whether it is the last part; `begins` asks for a new message.
+    fn _recv_chunk(
+        slf: &Bound<'_, Self>,
+        decode: Option<bool>,
+        begins: bool,
+    ) -> PyResult<Py<Operation>> {
+        let link = slf.as_super().get();
+        if begins {
+            link.driver.get().check_between_messages(slf.py())?;
+        }
+        link.receive(slf.py(), "ClientConnection.recv_streaming", decode.into(), Style::Chunk)
+    }
+
+    /// Sends a part of a message.
+    fn _send_fragment(
+        slf: &Bound<'_, Self>,
+        message: Py<PyAny>,
+        text: Option<bool>,
+        fin: bool,
+    ) -> PyResult<Py<Operation>> {
+        let send = Send { message, text, fin, style: SendStyle::Fragment };
+        let link = slf.as_super().get();
+        link.operation(slf.py(), "ClientConnection.send", Command::Send(send))
+    }
+
+    /// Makes whole messages wait while a fragmented one is sent.
+    fn _hold(slf: &Bound<'_, Self>, hold: bool) -> PyResult<()> {
+        Driver::hold(slf.as_super().get().driver.bind(slf.py()), hold)
+    }
+}
+
+/// The native half of `aiowebsocket.converses.Converse`.
+#[pyclass(frozen, subclass, extends = Link, module = "aiowebsocket._core")]
+pub(super) struct Converse;
+
+#[pymethods]
+impl Converse {
+    #[new]
+    fn new(
+        opened: &Bound<'_, Opened>,
+        settings: &Bound<'_, PyAny>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let link = Link::attach(opened.get(), settings)?;
+        Ok(PyClassInitializer::from(link).add_subclass(Self))
+    }
+
+    /// Send a message.
+    #[pyo3(signature = (message, fin = true, mask = true, *, text = None))]
+    fn send(
+        slf: &Bound<'_, Self>,
+        message: Py<PyAny>,
+        fin: bool,
+        mask: bool,
+        text: Option<bool>,
+    ) -> PyResult<Py<Operation>> {
+        if !mask {
+            return Err(PyValueError::new_err(
+                "mask=False: a client must mask every frame (RFC 6455 5.1)",
+            ));
+        }
+        let send = Send { message, text, fin, style: SendStyle::Converse };
+        slf.as_super().get().operation(slf.py(), "Converse.send", Command::Send(send))
+    }
+
+    /// Receive the next message.
+    #[pyo3(signature = (text = false, mask = false))]
+    fn receive(slf: &Bound<'_, Self>, text: bool, mask: bool) -> PyResult<Py<Operation>> {
+        let _inert = mask;
+        let decode = if text { Decode::Str } else { Decode::Bytes };
+        slf.as_super().get().receive(slf.py(), "Converse.receive", decode, Style::Converse)
+    }
+
+    const fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __anext__(slf: &Bound<'_, Self>) -> PyResult<Py<Operation>> {
+        let link = slf.as_super().get();
+        link.receive(slf.py(), "Converse.__anext__", Decode::Bytes, Style::ConverseIterate)
+    }
+}

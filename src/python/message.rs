@@ -1,0 +1,117 @@
+//! Between Python's values and a message's payload, with one copy each way.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::protocol::Kind;
+
+/// What a received message becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decode {
+    /// Text becomes str, binary becomes bytes.
+    ByKind,
+    /// Both become str.
+    Str,
+    /// Both become bytes.
+    Bytes,
+}
+
+impl From<Option<bool>> for Decode {
+    fn from(decode: Option<bool>) -> Self {
+        match decode {
+            None => Self::ByKind,
+            Some(true) => Self::Str,
+            Some(false) => Self::Bytes,
+        }
+    }
+}
+
+impl Decode {
+    /// The payload as a Python object. Runs no Python code, so the link's lock may be held: text was
+    /// validated as it arrived, and neither bytes nor str are tracked by the garbage collector.
+    pub(super) fn copy(self, py: Python<'_>, kind: Kind, payload: &[u8]) -> Copied {
+        if kind == Kind::Text && self != Self::Bytes {
+            return Copied::Text(PyString::from_bytes(py, payload).map(Bound::unbind));
+        }
+        Copied::Bytes(PyBytes::new(py, payload).unbind(), self == Self::Str)
+    }
+}
+
+/// A payload that has left the link.
+pub(super) enum Copied {
+    Text(PyResult<Py<PyString>>),
+    /// The flag asks for str all the same.
+    Bytes(Py<PyBytes>, bool),
+}
+
+impl Copied {
+    /// To be called without the link's lock: decoding binary data may fail with an exception, which
+    /// carries the bytes, so that they are not lost.
+    pub(super) fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self {
+            Self::Text(text) => Ok(text?.into_any()),
+            Self::Bytes(bytes, false) => Ok(bytes.into_any()),
+            Self::Bytes(bytes, true) => {
+                let text = PyString::from_bytes(py, bytes.bind(py).as_bytes())?;
+                Ok(text.into_any().unbind())
+            }
+        }
+    }
+}
+
+/// Whether `send` takes this object as one message.
+pub(super) fn is_message(object: &Bound<'_, PyAny>) -> bool {
+    object.is_instance_of::<PyString>() || is_bytes_like(object)
+}
+
+fn is_bytes_like(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a borrowed reference to a live object; the check only reads its type.
+    object.is_instance_of::<PyBytes>()
+        || unsafe { pyo3::ffi::PyObject_CheckBuffer(object.as_ptr()) != 0 }
+}
+
+/// Hands the payload of a str or bytes-like object to `send`, with its kind.
+///
+/// `text` decides the kind; without it str is TEXT, and bytes are what `bytes_kind` says. A `whole`
+/// message that is to be TEXT must be valid UTF-8.
+pub(super) fn with_payload<R>(
+    object: &Bound<'_, PyAny>,
+    text: Option<bool>,
+    whole: bool,
+    bytes_kind: impl FnOnce(&[u8]) -> Kind,
+    send: impl FnOnce(Kind, &[u8]) -> R,
+) -> PyResult<R> {
+    if let Ok(string) = object.cast::<PyString>() {
+        let kind = if text == Some(false) { Kind::Binary } else { Kind::Text };
+        return Ok(send(kind, string.to_str()?.as_bytes()));
+    }
+    if !is_bytes_like(object) {
+        return Err(wrong_type(object));
+    }
+    // bytearray and memoryview are copied first: their memory may change under our hands.
+    let copied;
+    let bytes = if let Ok(bytes) = object.cast::<PyBytes>() {
+        bytes
+    } else {
+        copied = object.py().get_type::<PyBytes>().call1((object,))?.cast_into::<PyBytes>()?;
+        &copied
+    };
+    let payload = bytes.as_bytes();
+    let kind = match text {
+        Some(true) => {
+            if whole {
+                PyString::from_bytes(object.py(), payload)?;
+            }
+            Kind::Text
+        }
+        Some(false) => Kind::Binary,
+        None => bytes_kind(payload),
+    };
+    Ok(send(kind, payload))
+}
+
+fn wrong_type(object: &Bound<'_, PyAny>) -> PyErr {
+    let name = object.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string());
+    PyTypeError::new_err(format!("a message is str or bytes-like, not {name}"))
+}

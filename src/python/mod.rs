@@ -1,0 +1,60 @@
+//! The only folder that knows pyo3: what Python sees of the layers below.
+//!
+//! `opening` turns options into an open connection, `driver` lets the event loop drive its link,
+//! `operation` is what `send` and `receive` return, `waiter` is what a parked one yields, `faces` are
+//! the native halves of `ClientConnection` and `Converse`, `errors` turns errors into exceptions.
+//! No rule of the protocol lives here.
+
+mod driver;
+mod errors;
+mod event_loop;
+mod faces;
+mod message;
+mod opening;
+mod operation;
+mod slots;
+mod waiter;
+
+use pyo3::prelude::*;
+
+use crate::drive;
+
+/// The engine. Import `aiowebsocket`, not this module: its names may change in any release.
+#[pymodule(gil_used = false)]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<opening::Opened>()?;
+    module.add_class::<faces::Link>()?;
+    module.add_class::<faces::ClientConnection>()?;
+    module.add_class::<faces::Converse>()?;
+    module.add_class::<operation::Operation>()?;
+    module.add_function(wrap_pyfunction!(opening::open, module)?)?;
+    slots::install(&py.get_type::<operation::Operation>())?;
+    let stop = wrap_pyfunction!(stop_lifeline, module)?;
+    py.import("atexit")?.call_method1("register", (stop,))?;
+    register_fork_handler(py, module)
+}
+
+/// Ends the engine's thread, so that it leaves no trace at interpreter exit.
+#[pyfunction(name = "_stop_lifeline")]
+fn stop_lifeline() {
+    drive::lifeline::stop();
+}
+
+/// Tells the engine that it lives in a new process: masking keys are seeded afresh.
+#[pyfunction(name = "_forked")]
+fn forked() {
+    drive::forked();
+}
+
+fn register_fork_handler(py: Python<'_>, module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let os = py.import("os")?;
+    if !os.hasattr("register_at_fork")? {
+        return Ok(());
+    }
+    let handlers = pyo3::types::PyDict::new(py);
+    handlers.set_item("after_in_child", wrap_pyfunction!(forked, module)?)?;
+    os.call_method("register_at_fork", (), Some(&handlers))?;
+    Ok(())
+}

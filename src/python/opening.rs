@@ -1,0 +1,296 @@
+//! Opening a connection from Python: options in, an asyncio future out, bridged by
+//! pyo3-async-runtimes. The work is done on the lifeline, so it goes on while Python is busy.
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyBytes;
+use pyo3_async_runtimes::TaskLocals;
+use pyo3_async_runtimes::generic::{self, ContextExt, JoinError, Runtime};
+
+use super::errors;
+use super::event_loop::Descriptor;
+use crate::connect::{self, OpenError, Options, TlsChoice, TlsOptions, TlsVersion, Uri};
+use crate::drive::{Stream, lifeline};
+use crate::protocol::handshake::{Fields, Request, Response, Wanted};
+
+/// Opens a connection and returns a future of it; cancelling the future closes the socket.
+///
+/// `headers` are the caller's own, in order; mandatory ones that are missing are added, `defaults`
+/// where the caller has none of that name. `sock` is the descriptor of a connected socket, and is
+/// owned from here on.
+#[pyfunction]
+#[pyo3(signature = (
+    uri, *, request_line = None, headers = Vec::new(), defaults = Vec::new(), default_origin = false,
+    subprotocols = Vec::new(), ssl = None, tls = None, server_hostname = None, sock = None,
+    timeout = None
+))]
+#[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "the options")]
+pub(super) fn open<'py>(
+    py: Python<'py>,
+    uri: String,
+    request_line: Option<String>,
+    headers: Fields,
+    defaults: Fields,
+    default_origin: bool,
+    subprotocols: Vec<String>,
+    ssl: Option<bool>,
+    tls: Option<&Bound<'py, PyAny>>,
+    server_hostname: Option<String>,
+    sock: Option<Descriptor>,
+    timeout: Option<f64>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let socket = sock.map(own_socket);
+    let timeout = timeout.map(duration).transpose()?;
+    let parsed = Uri::parse(&uri).map_err(|error| errors::open_error(py, &uri, error))?;
+    let tls = tls_choice(ssl, tls, parsed.is_secure())?;
+    let secure = parsed.is_secure() || matches!(tls, TlsChoice::On(_));
+    let mut wanted = Wanted { request_line, fields: headers, subprotocols };
+    let origin = default_origin.then(|| ("Origin".to_owned(), parsed.origin(secure)));
+    for (name, value) in origin.into_iter().chain(defaults) {
+        if !wanted.fields.iter().any(|(given, _)| given.eq_ignore_ascii_case(&name)) {
+            wanted.fields.push((name, value));
+        }
+    }
+    let options = Options { uri: parsed, wanted, tls, server_hostname, socket, timeout };
+    lifeline::handle().map_err(|error| {
+        PyRuntimeError::new_err(format!("the engine's thread cannot be started: {error}"))
+    })?;
+    generic::future_into_py::<Lifeline, _, _>(py, async move {
+        let opened = connect::open(options).await;
+        match opened {
+            Ok(opened) => Ok(Opened::from(opened)),
+            Err(error) => Err(raised(&uri, error)),
+        }
+    })
+}
+
+fn raised(uri: &str, error: OpenError) -> PyErr {
+    Python::attach(|py| errors::open_error(py, uri, error))
+}
+
+fn duration(seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        let message = format!("a timeout is a number of seconds, zero or more, not {seconds}");
+        if seconds.is_finite() && seconds > 0.0 {
+            PyOverflowError::new_err(message)
+        } else {
+            PyValueError::new_err(message)
+        }
+    })
+}
+
+fn tls_choice(
+    ssl: Option<bool>,
+    tls: Option<&Bound<'_, PyAny>>,
+    secure: bool,
+) -> PyResult<TlsChoice> {
+    match (ssl, tls) {
+        (Some(false), None) => Ok(TlsChoice::Off),
+        (None, None) if !secure => Ok(TlsChoice::ByScheme),
+        (_, None) => Ok(TlsChoice::On(TlsOptions::default())),
+        (_, Some(config)) => Ok(TlsChoice::On(tls_options(config)?)),
+    }
+}
+
+fn tls_options(config: &Bound<'_, PyAny>) -> PyResult<TlsOptions> {
+    let py = config.py();
+    let path = |name| -> PyResult<Option<PathBuf>> { config.getattr(name)?.extract() };
+    let min_version: Option<String> = config.getattr(intern!(py, "min_version"))?.extract()?;
+    Ok(TlsOptions {
+        ca_file: path(intern!(py, "ca_file"))?,
+        ca_data: config.getattr(intern!(py, "ca_data"))?.extract()?,
+        cert_file: path(intern!(py, "cert_file"))?,
+        key_file: path(intern!(py, "key_file"))?,
+        verify: config.getattr(intern!(py, "verify"))?.extract()?,
+        min_version: min_version.map(|version| match version.as_str() {
+            "TLSv1.3" => TlsVersion::Tls13,
+            _ => TlsVersion::Tls12,
+        }),
+    })
+}
+
+#[cfg(unix)]
+fn own_socket(descriptor: Descriptor) -> TcpStream {
+    use std::os::fd::FromRawFd;
+    // SAFETY: the caller has detached the descriptor from its Python socket, so we are its only owner.
+    unsafe { TcpStream::from_raw_fd(descriptor) }
+}
+
+#[cfg(windows)]
+fn own_socket(descriptor: Descriptor) -> TcpStream {
+    use std::os::windows::io::FromRawSocket;
+    // SAFETY: the caller has detached the handle from its Python socket, so we are its only owner.
+    unsafe { TcpStream::from_raw_socket(descriptor) }
+}
+
+/// An open connection that no event loop drives yet, and what there is to know of its opening.
+#[pyclass(frozen, module = "aiowebsocket._core")]
+pub(super) struct Opened {
+    stream: Mutex<Option<(Stream, Vec<u8>)>>,
+    request: Request,
+    response: Response,
+    #[pyo3(get)]
+    subprotocol: Option<String>,
+    local: Option<SocketAddr>,
+    remote: Option<SocketAddr>,
+}
+
+impl From<connect::Opened> for Opened {
+    fn from(opened: connect::Opened) -> Self {
+        let socket = opened.stream.socket();
+        Self {
+            local: socket.local_addr().ok(),
+            remote: socket.peer_addr().ok(),
+            stream: Mutex::new(Some((opened.stream, opened.early))),
+            request: opened.request,
+            response: opened.response,
+            subprotocol: opened.subprotocol,
+        }
+    }
+}
+
+impl Opened {
+    /// The stream and the bytes that came behind the response, for the one who drives it.
+    pub(super) fn take(&self) -> PyResult<(Stream, Vec<u8>)> {
+        let taken = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+        taken.ok_or_else(|| PyRuntimeError::new_err("this connection has been taken over already"))
+    }
+}
+
+#[pymethods]
+impl Opened {
+    /// The request sent, as an `aiowebsocket.handshake.Request`.
+    #[getter]
+    fn request<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        static REQUEST: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let class = REQUEST.import(py, "aiowebsocket.handshake", "Request")?;
+        class.call1((&self.request.resource, headers_object(py, latin1(&self.request.fields))?))
+    }
+
+    /// The response received, as an `aiowebsocket.handshake.Response`.
+    #[getter]
+    fn response<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        response_object(py, Some(&self.response))
+    }
+
+    /// The socket's own address, as the socket module writes it.
+    #[getter]
+    fn local_address(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        address_object(py, self.local)
+    }
+
+    #[getter]
+    fn remote_address(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        address_object(py, self.remote)
+    }
+}
+
+/// What a header value looks like as bytes on the wire, each byte as the character of its number.
+fn latin1(fields: &Fields) -> Fields {
+    let as_sent = |value: &str| value.bytes().map(char::from).collect();
+    fields.iter().map(|(name, value)| (name.clone(), as_sent(value))).collect()
+}
+
+fn headers_object(py: Python<'_>, fields: Fields) -> PyResult<Bound<'_, PyAny>> {
+    static HEADERS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    HEADERS.import(py, "aiowebsocket.handshake", "Headers")?.call1((fields,))
+}
+
+pub(super) fn response_object<'py>(
+    py: Python<'py>,
+    response: Option<&Response>,
+) -> PyResult<Bound<'py, PyAny>> {
+    static RESPONSE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let Some(response) = response else { return Ok(py.None().into_bound(py)) };
+    let class = RESPONSE.import(py, "aiowebsocket.handshake", "Response")?;
+    let headers = headers_object(py, response.fields.clone())?;
+    let body = PyBytes::new(py, &response.body);
+    class.call1((response.status, &response.reason, headers, body))
+}
+
+fn address_object(py: Python<'_>, address: Option<SocketAddr>) -> PyResult<Py<PyAny>> {
+    let object = match address {
+        None => return Ok(py.None()),
+        Some(SocketAddr::V4(v4)) => (v4.ip().to_string(), v4.port()).into_pyobject(py)?,
+        Some(SocketAddr::V6(v6)) => {
+            (v6.ip().to_string(), v6.port(), v6.flowinfo(), v6.scope_id()).into_pyobject(py)?
+        }
+    };
+    Ok(object.into_any().unbind())
+}
+
+#[cfg(unix)]
+pub(super) fn descriptor(stream: &Stream) -> Descriptor {
+    std::os::fd::AsRawFd::as_raw_fd(stream.socket())
+}
+
+#[cfg(windows)]
+pub(super) fn descriptor(stream: &Stream) -> Descriptor {
+    std::os::windows::io::AsRawSocket::as_raw_socket(stream.socket())
+}
+
+/// The lifeline as the runtime of pyo3-async-runtimes.
+struct Lifeline;
+
+struct JoinFailed(tokio::task::JoinError);
+
+impl JoinError for JoinFailed {
+    fn is_panic(&self) -> bool {
+        self.0.is_panic()
+    }
+
+    fn into_panic(self) -> Box<dyn std::any::Any + Send + 'static> {
+        self.0.into_panic()
+    }
+}
+
+type Joined = Pin<Box<dyn Future<Output = Result<(), JoinFailed>> + Send>>;
+
+impl Runtime for Lifeline {
+    type JoinError = JoinFailed;
+    type JoinHandle = Joined;
+
+    fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) -> Joined {
+        match lifeline::handle() {
+            Ok(handle) => joined(handle.spawn(future)),
+            Err(_) => Box::pin(std::future::pending()),
+        }
+    }
+
+    fn spawn_blocking<F: FnOnce() + Send + 'static>(function: F) -> Joined {
+        match lifeline::handle() {
+            Ok(handle) => joined(handle.spawn_blocking(function)),
+            Err(_) => Box::pin(std::future::pending()),
+        }
+    }
+}
+
+fn joined(handle: tokio::task::JoinHandle<()>) -> Joined {
+    Box::pin(async move { handle.await.map_err(JoinFailed) })
+}
+
+tokio::task_local! {
+    static LOCALS: TaskLocals;
+}
+
+impl ContextExt for Lifeline {
+    fn scope<F, R>(locals: TaskLocals, future: F) -> Pin<Box<dyn Future<Output = R> + Send>>
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
+        Box::pin(LOCALS.scope(locals, future))
+    }
+
+    fn get_task_locals() -> Option<TaskLocals> {
+        LOCALS.try_with(TaskLocals::clone).ok()
+    }
+}

@@ -1,0 +1,93 @@
+//! The two raw slots that pay: how an awaitable hands its value to the interpreter.
+//!
+//! Through pyo3 a finished awaitable costs a StopIteration made, raised and taken apart, several times
+//! the price of the message. `am_send` returns the value itself (CPython 3.10 and 3.11 ask for it, as
+//! does every version's asyncio.Task); where the interpreter insists on StopIteration, None needs none.
+
+use std::{panic, ptr};
+
+use pyo3::exceptions::PySystemError;
+use pyo3::panic::PanicException;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use pyo3::{Borrowed, ffi};
+
+use super::operation::{Operation, Step};
+
+/// Puts the raw functions into the type's slots.
+pub(super) fn install(class: &Bound<'_, PyType>) -> PyResult<()> {
+    let class = class.as_type_ptr();
+    // SAFETY: `class` is Operation's own heap type: pyo3 has made it and nobody has an instance yet.
+    // It has `__await__`, so tp_as_async points to the PyAsyncMethods inside the heap type.
+    unsafe {
+        let Some(methods) = (*class).tp_as_async.as_mut() else {
+            return Err(PySystemError::new_err("Operation is not awaitable"));
+        };
+        methods.am_send = Some(send);
+        (*class).tp_iternext = Some(next);
+        ffi::PyType_Modified(class);
+    }
+    Ok(())
+}
+
+/// `am_send`: PYGEN_RETURN with the value, PYGEN_NEXT with what is yielded, or PYGEN_ERROR.
+unsafe extern "C" fn send(
+    slf: *mut ffi::PyObject,
+    _value: *mut ffi::PyObject,
+    result: *mut *mut ffi::PyObject,
+) -> ffi::PySendResult {
+    // SAFETY: the interpreter calls a type's slot with an instance of it, attached to this thread.
+    let (status, value) = match unsafe { step(slf) } {
+        Ok(Step::Return(value)) => (ffi::PySendResult::PYGEN_RETURN, value.into_ptr()),
+        Ok(Step::Yield(value)) => (ffi::PySendResult::PYGEN_NEXT, value.into_ptr()),
+        Err(()) => (ffi::PySendResult::PYGEN_ERROR, ptr::null_mut()),
+    };
+    // SAFETY: `result` is the caller's variable for the value, which becomes a reference of its own.
+    unsafe { *result = value };
+    status
+}
+
+/// `tp_iternext`: a yielded value, or NULL with StopIteration; NULL alone means StopIteration(None).
+unsafe extern "C" fn next(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: as in `send`.
+    match unsafe { step(slf) } {
+        Ok(Step::Yield(value)) => value.into_ptr(),
+        Ok(Step::Return(value)) => {
+            // SAFETY: attached to the interpreter; StopIteration takes a reference of its own. The
+            // value is bytes, str, None or a tuple made here: a tuple is wrapped, lest it be taken
+            // for the exception's arguments.
+            unsafe {
+                let none = value.as_ptr() == ffi::Py_None();
+                if !none && ffi::PyTuple_Check(value.as_ptr()) != 0 {
+                    let arguments = ffi::PyTuple_Pack(1, value.as_ptr());
+                    ffi::PyErr_SetObject(ffi::PyExc_StopIteration, arguments);
+                    ffi::Py_XDECREF(arguments);
+                } else if !none {
+                    ffi::PyErr_SetObject(ffi::PyExc_StopIteration, value.as_ptr());
+                }
+            }
+            ptr::null_mut()
+        }
+        Err(()) => ptr::null_mut(),
+    }
+}
+
+/// Makes one step; an error is left as the interpreter's current exception. A panic must not unwind
+/// into C: it becomes an exception, as in every function that pyo3 wraps.
+///
+/// # Safety
+/// `slf` is an Operation and this thread is attached to the interpreter.
+unsafe fn step(slf: *mut ffi::PyObject) -> Result<Step, ()> {
+    let stepped = panic::catch_unwind(|| {
+        // Attached already; saying so lets pyo3 drop references at once instead of later.
+        Python::attach(|py| {
+            // SAFETY: an Operation, by this function's contract; the caller's reference outlives it.
+            let operation = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<Operation>() };
+            operation.get().step(py).map_err(|error| error.restore(py))
+        })
+    });
+    stepped.unwrap_or_else(|_| {
+        Python::attach(|py| PanicException::new_err("bug in aiowebsocket's engine").restore(py));
+        Err(())
+    })
+}

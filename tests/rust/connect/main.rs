@@ -1,0 +1,9 @@
+//! `connect::open` against servers that do what a test tells them, byte by byte.
+#![allow(clippy::unwrap_used)]
+
+mod certificates;
+mod peer;
+mod plain;
+mod refusal;
+mod secure;
+mod trust;

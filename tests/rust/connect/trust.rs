@@ -1,0 +1,253 @@
+//! Which certificates are accepted, and what is said of the others.
+
+use std::process::Command;
+
+use aiowebsocket::connect::{OpenError, OpenErrorKind, TlsChoice, TlsOptions};
+use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
+
+use crate::certificates::{Authority, File, Identity, shake_hands, tls_peer};
+use crate::peer::{Peer, accept, opened, options};
+
+fn trusting(pem: &str) -> TlsOptions {
+    TlsOptions { ca_data: Some(pem.as_bytes().to_vec()), ..TlsOptions::default() }
+}
+
+/// Opens a connection to a server that shows this certificate.
+fn shown(identity: &Identity, host: &str, tls: TlsOptions) -> Result<(), OpenError> {
+    shown_as(identity, host, tls, None)
+}
+
+fn shown_as(
+    identity: &Identity,
+    host: &str,
+    tls: TlsOptions,
+    server_hostname: Option<&str>,
+) -> Result<(), OpenError> {
+    let peer = tls_peer(identity.server(), |mut stream| {
+        while stream.conn.is_handshaking() {
+            if stream.conn.complete_io(&mut stream.sock).is_err() {
+                return;
+            }
+        }
+        accept(&mut stream);
+    });
+    let mut options = options(&format!("wss://{host}:{}/", peer.address.port()));
+    options.tls = TlsChoice::On(tls);
+    options.server_hostname = server_hostname.map(str::to_owned);
+    opened(options).map(drop)
+}
+
+fn refused(identity: &Identity, host: &str, tls: TlsOptions) -> String {
+    let error = shown(identity, host, tls).unwrap_err();
+    assert_eq!(error.kind, OpenErrorKind::Certificate, "{error}");
+    error.message
+}
+
+#[test]
+fn the_authority_may_come_as_a_file_or_as_bytes_of_either_form() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let server = authority.issue(&["localhost"], |_| {});
+    let pem = authority.certificate.pem();
+    let file = File::new(format!("a comment\n{}{pem}", other.certificate.pem()));
+    let from_file = TlsOptions { ca_file: Some(file.0.clone()), ..TlsOptions::default() };
+    let der =
+        TlsOptions { ca_data: Some(authority.certificate.der().to_vec()), ..TlsOptions::default() };
+    let both =
+        TlsOptions { ca_file: from_file.ca_file.clone(), ..trusting(&other.certificate.pem()) };
+    for tls in [from_file, trusting(&pem), der, both] {
+        assert_eq!(shown(&server, "localhost", tls), Ok(()));
+    }
+}
+
+#[test]
+fn a_certificate_that_is_not_good_is_refused_in_plain_words() {
+    let authority = Authority::new();
+    let tls = trusting(&authority.certificate.pem());
+    let expired = authority.issue(&["localhost"], |params| {
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2024, 2, 29);
+    });
+    let early = authority.issue(&["localhost"], |params| {
+        params.not_before = date_time_ymd(2190, 1, 1);
+        params.not_after = date_time_ymd(2191, 1, 1);
+    });
+    let elsewhere = authority.issue(&["a.example", "10.0.0.1"], |_| {});
+    let for_clients = authority.issue(&["localhost"], |params| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    });
+    let namesake = Authority::new().issue(&["localhost"], |_| {});
+    let unknown = Authority::named("another").issue(&["localhost"], |_| {});
+    let rows = [
+        (&expired, "expired on 2024-02-29"),
+        (&early, "is not valid before 2190-01-01"),
+        (&elsewhere, "is not valid for the name localhost, but for a.example, 10.0.0.1"),
+        (&for_clients, "is not meant for servers"),
+        (&namesake, "carries a signature that no trusted authority made"),
+        (
+            &unknown,
+            "is signed by an unknown authority; pass TLSConfig(ca_file=...) to trust a private one",
+        ),
+    ];
+    for (identity, expected) in rows {
+        let message = refused(identity, "localhost", tls.clone());
+        assert!(message.starts_with("the certificate of localhost:"), "{message}");
+        assert!(message.ends_with(expected), "{message}");
+    }
+}
+
+#[test]
+fn the_platform_trusts_no_authority_of_a_test() {
+    let server = Authority::new().issue(&["localhost"], |_| {});
+    let message = refused(&server, "localhost", TlsOptions::default());
+    assert!(message.contains("unknown authority"), "{message}");
+}
+
+#[test]
+fn an_address_needs_a_certificate_for_that_address() {
+    let authority = Authority::new();
+    let tls = trusting(&authority.certificate.pem());
+    let right = authority.issue(&["127.0.0.1"], |_| {});
+    let wrong = authority.issue(&["localhost", "127.0.0.2"], |_| {});
+    assert_eq!(shown(&right, "127.0.0.1", tls.clone()), Ok(()));
+    let message = refused(&wrong, "127.0.0.1", tls);
+    assert!(message.contains("not valid for the name 127.0.0.1"), "{message}");
+}
+
+#[test]
+fn server_hostname_is_checked_in_place_of_the_host() {
+    let authority = Authority::new();
+    let tls = trusting(&authority.certificate.pem());
+    let server = authority.issue(&["service.example", "::1"], |_| {});
+    for name in ["service.example", "SERVICE.example", "::1"] {
+        assert_eq!(shown_as(&server, "localhost", tls.clone(), Some(name)), Ok(()), "{name}");
+    }
+    let error = shown_as(&server, "localhost", tls, Some("other.example")).unwrap_err();
+    assert_eq!(error.kind, OpenErrorKind::Certificate);
+}
+
+#[test]
+fn a_self_signed_certificate_is_trusted_when_it_is_named_and_for_its_names_only() {
+    let server = Identity::self_signed(&["localhost"]);
+    let itself = trusting(&server.certificate.pem());
+    assert_eq!(shown(&server, "localhost", itself.clone()), Ok(()));
+
+    let message = refused(&server, "127.0.0.1", itself.clone());
+    assert!(message.contains("not valid for the name 127.0.0.1"), "{message}");
+    let impostor = Identity::self_signed(&["localhost"]);
+    let message = refused(&impostor, "localhost", itself);
+    assert!(message.contains("pass it as TLSConfig(ca_file=...)"), "{message}");
+}
+
+#[test]
+fn a_named_certificate_counts_no_longer_than_it_is_valid() {
+    let expired = Authority::new().issue(&["localhost"], |params| {
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2024, 2, 29);
+    });
+    let itself = trusting(&expired.certificate.pem());
+    assert!(refused(&expired, "localhost", itself).ends_with("expired on 2024-02-29"));
+}
+
+#[test]
+fn a_named_certificate_needs_no_authority() {
+    let server = Authority::new().issue(&["localhost"], |_| {});
+    assert_eq!(shown(&server, "localhost", trusting(&server.certificate.pem())), Ok(()));
+}
+
+#[test]
+fn without_verification_every_certificate_will_do() {
+    let unverified = TlsOptions { verify: false, ..TlsOptions::default() };
+    let server = Identity::self_signed(&["other.example"]);
+    assert_eq!(shown(&server, "localhost", unverified), Ok(()));
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let text = File::new("not a certificate");
+    let broken = File::new("-----BEGIN CERTIFICATE-----\n!secret!\n-----END CERTIFICATE-----\n");
+    let identity = Identity::self_signed(&["localhost"]);
+    let certificate = File::new(identity.certificate.pem());
+    let foreign_key = File::new(Identity::self_signed(&["a"]).key.serialize_pem());
+    let encrypted = File::new(
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
+    let ca_file =
+        |file: &File| TlsOptions { ca_file: Some(file.0.clone()), ..TlsOptions::default() };
+    let client = |key_file: Option<&File>| TlsOptions {
+        cert_file: Some(certificate.0.clone()),
+        key_file: key_file.map(|file| file.0.clone()),
+        ..TlsOptions::default()
+    };
+    let missing = TlsOptions { ca_file: Some("missing.pem".into()), ..TlsOptions::default() };
+    let rows = [
+        (missing, "ca_file missing.pem cannot be read: No such file or directory"),
+        (ca_file(&text), "has no certificate in PEM form"),
+        (ca_file(&broken), "is not valid PEM: a section is not Base64"),
+        (client(None), "has no private key in PEM form"),
+        (client(Some(&encrypted)), "holds an encrypted private key"),
+        (client(Some(&foreign_key)), "the client certificate and its key do not work"),
+    ];
+    for (tls, expected) in rows {
+        let mut options = options("wss://127.0.0.1:9/");
+        options.tls = TlsChoice::On(tls);
+        let error = opened(options).unwrap_err();
+        assert_eq!(error.kind, OpenErrorKind::Tls, "{error}");
+        assert!(error.message.contains(expected), "{error}");
+        assert!(!error.message.contains("secret"), "{error}");
+    }
+}
+
+/// The environment belongs to the whole process, so the client of these tests is a process of its
+/// own: this test binary, told to run only the ignored test below.
+fn client_with(variable: &str, value: &std::path::Path, peer: &Peer<()>) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", "trust::a_client_in_a_process_of_its_own"])
+        .env_remove("SSL_CERT_FILE")
+        .env_remove("SSL_CERT_DIR")
+        .env(variable, value)
+        .env("TEST_URI", format!("wss://localhost:{}/", peer.address.port()))
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "it is the client of the tests around it"]
+fn a_client_in_a_process_of_its_own() {
+    match opened(options(&std::env::var("TEST_URI").unwrap())) {
+        Ok(_) => println!("opened"),
+        Err(error) => println!("{:?}: {error}", error.kind),
+    }
+}
+
+#[test]
+fn the_environment_names_the_trusted_certificates() {
+    let authority = Authority::new();
+    let server = authority.issue(&["localhost"], |_| {});
+    let file = File::new(authority.certificate.pem());
+    let peer = tls_peer(server.server(), |mut stream| drop(accept(&mut stream)));
+    let output = client_with("SSL_CERT_FILE", &file.0, &peer);
+    assert!(output.contains("opened"), "{output}");
+
+    let directory = std::env::temp_dir().join(format!("aiowebsocket-test-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::copy(&file.0, directory.join("0a1b2c3d.0")).unwrap();
+    let peer = tls_peer(server.server(), |mut stream| drop(accept(&mut stream)));
+    let output = client_with("SSL_CERT_DIR", &directory, &peer);
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert!(output.contains("opened"), "{output}");
+}
+
+#[test]
+fn a_store_that_the_environment_names_in_vain_is_an_error() {
+    let rows = [
+        ("SSL_CERT_FILE", "Tls: SSL_CERT_FILE missing.pem cannot be read: No such file"),
+        ("SSL_CERT_DIR", "Tls: SSL_CERT_FILE and SSL_CERT_DIR hold no usable certificate"),
+    ];
+    for (variable, expected) in rows {
+        let server = Identity::self_signed(&["localhost"]);
+        let peer = tls_peer(server.server(), |mut stream| shake_hands(&mut stream));
+        let output = client_with(variable, "missing.pem".as_ref(), &peer);
+        assert!(output.contains(expected), "{output}");
+    }
+}

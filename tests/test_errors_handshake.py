@@ -1,0 +1,267 @@
+"""What fails in the server's response to the opening handshake (RFC 6455 4.1), on a real socket."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+import aiowebsocket
+from aiowebsocket import connect
+from failures import assert_readable, refusal
+
+if TYPE_CHECKING:
+    from conftest import MakeRawPeer
+    from peers.raw import Session
+
+GARBAGE = {
+    "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    "HTTP/1.0": b"HTTP/1.0 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
+    "no status": b"HTTP/1.1 Switching Protocols\r\n\r\n",
+    "a NUL": b"HTTP/1.1 101 Switching Protocols\r\nX: a\0b\r\n\r\n",
+    "a bare CR": b"HTTP/1.1 101 Switching Protocols\r\nX: a\rb\r\n\r\n",
+    "a space before the colon": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade : websocket\r\n\r\n",
+    "a huge field": b"HTTP/1.1 101 Switching Protocols\r\nX: " + b"x" * 2**17,
+    "a huge status line": b"HTTP/1.1 101 " + b"x" * 2**17,
+    "too many fields": b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 1000 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+async def test_invalid_message_when_the_response_is_no_http_response(
+    raw_peer: MakeRawPeer, name: str
+) -> None:
+    def script(session: Session) -> str:
+        session.read_request()
+        session.send(GARBAGE[name])
+        return session.receive_ending()
+
+    peer = raw_peer(script)
+    error = await refusal(peer.uri)
+    assert type(error) is aiowebsocket.InvalidMessage
+    assert isinstance(error, aiowebsocket.InvalidHandshake)
+    assert isinstance(error, aiowebsocket.ConnectError)
+    assert_readable(error, peer.host)
+    assert await peer.report() in ("FIN", "RST")
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.parametrize("part", [b"", b"HTTP/1.1 101 Switching Protocols\r\nUpgr"])
+async def test_invalid_message_at_once_when_the_response_ends_early(
+    raw_peer: MakeRawPeer, part: bytes
+) -> None:
+    def script(session: Session) -> None:
+        session.read_request()
+        session.send(part)
+        session.hang_up()
+
+    peer = raw_peer(script)
+    start = time.monotonic()
+    error = await refusal(peer.uri)
+    assert time.monotonic() - start < 4
+    assert type(error) is aiowebsocket.InvalidMessage
+    assert_readable(error, peer.host)
+
+
+async def test_connect_error_at_once_when_the_connection_is_reset(raw_peer: MakeRawPeer) -> None:
+    def script(session: Session) -> None:
+        session.read_request()
+        session.reset()
+
+    peer = raw_peer(script)
+    error = await refusal(peer.uri)
+    assert type(error) in (aiowebsocket.ConnectError, aiowebsocket.InvalidMessage)
+    assert isinstance(error, ConnectionError)
+    assert_readable(error, peer.host, "reset")
+
+
+def refuse_with_an_endless_body(session: Session) -> None:
+    session.read_request()
+    session.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\nstart")
+    session.receive_ending()
+
+
+BODY = "no entry, because it is raining"
+
+REFUSALS = {
+    "with a length": f"Content-Length: {len(BODY)}\r\n\r\n{BODY}",
+    "until the end": f"Connection: close\r\n\r\n{BODY}",
+    "chunked": "Transfer-Encoding: chunked\r\n\r\n"
+    f"8\r\n{BODY[:8]}\r\n17\r\n{BODY[8:]}\r\n0\r\n\r\n",
+    "broken off": f"Content-Length: 1000\r\n\r\n{BODY}",
+}
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.parametrize("name", REFUSALS)
+async def test_invalid_status_carries_the_response_and_the_start_of_its_body(
+    raw_peer: MakeRawPeer, name: str
+) -> None:
+    def script(session: Session) -> None:
+        session.read_request()
+        session.send(f"HTTP/1.1 403 Forbidden\r\nX-Why: rain\r\n{REFUSALS[name]}".encode())
+        session.hang_up()
+
+    peer = raw_peer(script)
+    error = await refusal(peer.uri)
+    assert type(error) is aiowebsocket.InvalidStatus
+    assert isinstance(error, aiowebsocket.InvalidHandshake)
+    assert (error.response.status_code, error.response.reason_phrase) == (403, "Forbidden")
+    assert error.response.headers["x-why"] == "rain"
+    assert error.response.body == BODY.encode()
+    assert_readable(error, peer.host, "403", "no entry")
+
+
+async def test_invalid_status_in_time_though_the_body_never_ends(raw_peer: MakeRawPeer) -> None:
+    peer = raw_peer(refuse_with_an_endless_body)
+    start = time.monotonic()
+    error = await refusal(peer.uri, open_timeout=0.4)
+    assert time.monotonic() - start < 4
+    assert type(error) is aiowebsocket.InvalidStatus
+    assert error.response.body == b"start"
+
+
+async def test_the_body_of_a_refusal_is_read_only_so_far(raw_peer: MakeRawPeer) -> None:
+    def script(session: Session) -> None:
+        session.read_request()
+        session.send(b"HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n")
+        try:
+            for _ in range(1024):
+                session.send(b"x" * 2**14)
+        except OSError:
+            session.close()
+
+    error = await refusal(raw_peer(script).uri)
+    assert type(error) is aiowebsocket.InvalidStatus
+    assert 0 < len(error.response.body) <= 2**16
+    assert_readable(error, "500")
+
+
+@pytest.mark.parametrize("status", [200, 100, 302, 401, 426, 503])
+async def test_every_status_but_101_is_invalid_status(raw_peer: MakeRawPeer, status: int) -> None:
+    """A 100 is final too: a client that sent no Expect has no use for it."""
+
+    def script(session: Session) -> None:
+        session.read_request()
+        session.send(f"HTTP/1.1 {status} \r\nContent-Length: 0\r\n\r\n".encode())
+        session.hang_up()
+
+    error = await refusal(raw_peer(script).uri)
+    assert type(error) is aiowebsocket.InvalidStatus
+    assert error.response.status_code == status
+
+
+RESPONSES: dict[str, tuple[str, tuple[str, ...], str, type[Exception], str]] = {
+    "no Accept": (
+        "Sec-WebSocket-Accept",
+        (),
+        "Sec-WebSocket-Accept",
+        aiowebsocket.InvalidHeader,
+        "missing",
+    ),
+    "wrong Accept": (
+        "Sec-WebSocket-Accept",
+        ("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",),
+        "Sec-WebSocket-Accept",
+        aiowebsocket.InvalidHeader,
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    ),
+    "a second Accept": (
+        "",
+        ("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",),
+        "Sec-WebSocket-Accept",
+        aiowebsocket.InvalidHeader,
+        "Sec-WebSocket-Accept",
+    ),
+    "no Upgrade": ("Upgrade", (), "Upgrade", aiowebsocket.InvalidUpgrade, "missing"),
+    "wrong Upgrade": ("Upgrade", ("Upgrade: h2c",), "Upgrade", aiowebsocket.InvalidUpgrade, "h2c"),
+    "no Connection": ("Connection", (), "Connection", aiowebsocket.InvalidUpgrade, "missing"),
+    "wrong Connection": (
+        "Connection",
+        ("Connection: keep-alive",),
+        "Connection",
+        aiowebsocket.InvalidUpgrade,
+        "keep-alive",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+async def test_a_wrong_field_of_the_response_is_named(raw_peer: MakeRawPeer, name: str) -> None:
+    without, extra, field, kind, fact = RESPONSES[name]
+
+    def script(session: Session) -> str:
+        session.open(*extra, without=without)
+        return session.receive_ending()
+
+    peer = raw_peer(script)
+    error = await refusal(peer.uri)
+    assert type(error) is kind
+    assert isinstance(error, aiowebsocket.InvalidHandshake)
+    assert isinstance(error, aiowebsocket.InvalidHeader)
+    assert error.name == field
+    assert (error.value is None) == (fact == "missing")
+    assert_readable(error, field, fact)
+    assert await peer.report() in ("FIN", "RST")
+    assert peer.sessions[0].frames == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("upgrade: WebSocket", "CONNECTION: keep-alive,  UPGRADE"),
+        ("Upgrade:websocket", "Connection:Upgrade"),
+        ("Upgrade: \t websocket \t", "Connection: keep-alive", "Connection: upgrade"),
+    ],
+)
+async def test_an_odd_but_legal_response_is_accepted(
+    raw_peer: MakeRawPeer, lines: tuple[str, ...]
+) -> None:
+    def script(session: Session) -> None:
+        good = session.response(session.read_request()).decode()
+        accept = next(ln for ln in good.split("\r\n") if ln.startswith("Sec-WebSocket-Accept"))
+        head = ["HTTP/1.1 101 ", *lines, accept.replace(": ", ": \t") + "  "]
+        session.send("\r\n".join(head).encode() + b"\r\n\r\n")
+
+    async with connect(raw_peer(script).uri) as ws:
+        assert ws.state.name == "OPEN"
+
+
+@pytest.mark.parametrize(
+    ("extra", "fact"),
+    [
+        (("Sec-WebSocket-Protocol: superchat",), "superchat"),
+        (
+            ("Sec-WebSocket-Protocol: chat", "Sec-WebSocket-Protocol: chat"),
+            "Sec-WebSocket-Protocol",
+        ),
+        (("Sec-WebSocket-Extensions: permessage-deflate",), "permessage-deflate"),
+        (("Sec-WebSocket-Extensions: x-unknown; a=1",), "x-unknown"),
+    ],
+)
+async def test_negotiation_error_when_the_server_chose_what_was_not_offered(
+    raw_peer: MakeRawPeer, extra: tuple[str, ...], fact: str
+) -> None:
+    def script(session: Session) -> str:
+        session.open(*extra)
+        return session.receive_ending()
+
+    peer = raw_peer(script)
+    error = await refusal(peer.uri, subprotocols=["chat"])
+    assert type(error) in (aiowebsocket.NegotiationError, aiowebsocket.InvalidHeader)
+    assert isinstance(error, aiowebsocket.InvalidHandshake)
+    assert_readable(error, fact)
+    assert await peer.report() in ("FIN", "RST")
+
+
+async def test_a_subprotocol_when_none_was_offered_is_a_negotiation_error(
+    raw_peer: MakeRawPeer,
+) -> None:
+    def script(session: Session) -> str:
+        session.open("Sec-WebSocket-Protocol: chat")
+        return session.receive_ending()
+
+    error = await refusal(raw_peer(script).uri)
+    assert type(error) is aiowebsocket.NegotiationError
+    assert_readable(error, "chat")
