@@ -59,7 +59,8 @@ async def test_create_task_and_ensure_future_take_send_and_recv(raw_peer: MakeRa
             receiving = wrap(ws.recv())
             sending = wrap(ws.send("hello"))
             assert await receiving == "hello"
-            assert await sending is None
+            await sending
+            assert sending.result() is None
 
 
 async def test_gather_takes_send_and_recv(raw_peer: MakeRawPeer) -> None:

@@ -181,6 +181,8 @@ class ClientConnection(_core.ClientConnection):
         Raises:
             ValueError: If the code may not be sent or the reason is too long.
         """
+        if self._sending_fragments:
+            code, reason = CloseCode.INTERNAL_ERROR, "close during fragmented message"
         self._close(code, reason)
         await self.wait_closed()
 
@@ -230,9 +232,10 @@ class ClientConnection(_core.ClientConnection):
             await self._send_fragment("" if is_str else b"", text, fin=True)
 
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
-        if self._state == State.OPEN:
-            _warn(f"unclosed connection {self!r}", ResourceWarning, source=self, stacklevel=2)
+        unclosed = self._state == State.OPEN
         self._abandon()
+        if unclosed:
+            _warn(f"unclosed connection {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state.name} to {self.remote_address}>"
@@ -303,6 +306,8 @@ class connect:  # noqa: N801 - known by this name
         refuse_unavailable(
             compression=compression, ping_interval=ping_interval, ping_timeout=ping_timeout
         )
+        if ssl and uri.lower().startswith(("ws:", "http:")):
+            raise ValueError(f"ssl={ssl!r} has no meaning without TLS: the URI is not wss://")
         self._uri = uri
         self._settings = Settings(
             max_size=max_size,

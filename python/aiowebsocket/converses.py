@@ -57,8 +57,8 @@ class Converse(_core.Converse):
 
     @property
     def closed(self) -> bool:
-        """Whether the connection has ended."""
-        return self._state == SocketState.closed
+        """Whether the connection has ended: nothing more will be received or sent."""
+        return self._close_code is not None
 
     @property
     def close_code(self) -> int | None:
@@ -71,9 +71,10 @@ class Converse(_core.Converse):
         return self._close_reason
 
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
-        if self._state == SocketState.opened:
-            _warn(f"unclosed connection {self!r}", ResourceWarning, source=self, stacklevel=2)
+        unclosed = self._state == SocketState.opened
         self._abandon()
+        if unclosed:
+            _warn(f"unclosed connection {self!r}", ResourceWarning, source=self, stacklevel=2)
 
 
 class AioWebSocket:
@@ -158,7 +159,7 @@ class AioWebSocket:
     @property
     def closed(self) -> bool:
         """Whether the connection has ended."""
-        return self.state == SocketState.closed
+        return self.converse is not None and self.converse.closed
 
     @property
     def close_code(self) -> int | None:

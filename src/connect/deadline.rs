@@ -35,7 +35,7 @@ impl Deadline {
 
     pub(super) fn passed(self, progress: &Progress) -> OpenError {
         let timeout = self.timeout.unwrap_or_default();
-        let sentence = format!("timed out after {timeout:?} {progress}");
+        let sentence = format!("timed out after {} s {progress}", timeout.as_secs_f64());
         OpenError::new(OpenErrorKind::Timeout, sentence)
     }
 }

@@ -75,10 +75,10 @@ impl Uri {
         }
     }
 
-    /// What the Origin field of a page on this server would say.
+    /// What the original client says in its Origin field: this server's scheme and host, no port.
     #[must_use]
     pub fn origin(&self, secure: bool) -> String {
-        format!("{}://{}", if secure { "https" } else { "http" }, self.authority(secure))
+        format!("{}://{}", if secure { "https" } else { "http" }, self.host)
     }
 }
 
@@ -266,7 +266,7 @@ mod tests {
             assert_eq!((uri.port(true), uri.authority(true)), (port, authority.to_owned()));
             assert_eq!(uri.origin(true), origin);
         }
-        assert_eq!(Uri::parse("wss://h:8443/x").unwrap().origin(true), "https://h:8443");
+        assert_eq!(Uri::parse("wss://h:8443/x").unwrap().origin(true), "https://h");
         assert_eq!(Uri::parse("ws://h/x").unwrap().origin(false), "http://h");
     }
 

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::sync::{Mutex, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -41,11 +41,12 @@ pub fn handle() -> io::Result<Handle> {
     Ok(handle)
 }
 
-/// Ends the lifeline without waiting for what it was doing.
-pub fn stop() {
+/// Ends the lifeline: what is under way is dropped, and what cannot be dropped (a name lookup) is
+/// given `patience`.
+pub fn stop(patience: Duration) {
     let lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner).take();
     match lifeline {
-        Some(own) if own.process == std::process::id() => own.runtime.shutdown_background(),
+        Some(own) if own.process == std::process::id() => own.runtime.shutdown_timeout(patience),
         Some(parents) => std::mem::forget(parents.runtime),
         None => {}
     }

@@ -132,6 +132,13 @@ impl Link {
         Ok(self.settle(open))
     }
 
+    /// A message that was to be text is none: fails the connection.
+    pub fn refuse_text(self: &Arc<Self>, position: u64) -> Wants {
+        let mut open = self.lock();
+        open.engine.refuse_text(position, Instant::now());
+        self.settle(open)
+    }
+
     /// Ends the connection without waiting for the peer: a Close if it can be written now, then TCP.
     pub fn abandon(self: &Arc<Self>, code: CloseCode) {
         let mut open = self.lock();

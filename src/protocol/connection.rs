@@ -51,7 +51,7 @@ pub enum SendError {
     Closed,
     ControlPayloadTooLong(usize),
     PingAlreadyWaiting,
-    InvalidCloseCode(u16),
+    InvalidCloseCode(i64),
     CloseReasonTooLong(usize),
 }
 
@@ -158,10 +158,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Starts the closing handshake, unless it has been started. Code 1005 sends an empty Close.
+    /// Starts the closing handshake, unless it has been started.
     pub fn send_close(&mut self, close: Close, now: Instant) -> Result<(), SendError> {
-        if !close.code.may_be_sent() && close.code != CloseCode::NO_STATUS {
-            return Err(SendError::InvalidCloseCode(close.code.0));
+        if !close.code.may_be_sent() {
+            return Err(SendError::InvalidCloseCode(close.code.0.into()));
         }
         if close.reason.len() > MAX_CONTROL_PAYLOAD - 2 {
             return Err(SendError::CloseReasonTooLong(close.reason.len()));
@@ -169,6 +169,12 @@ impl Connection {
         let close = self.closing.close(close, now);
         self.send_close_frame(close.as_ref());
         Ok(())
+    }
+
+    /// Fails the connection because the user needs text and a message is none (RFC 6455 8.1).
+    pub fn refuse_text(&mut self, position: u64, now: Instant) {
+        let close = self.closing.fail(ProtocolError::InvalidText { position }, now);
+        self.send_close_frame(close.as_ref());
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {

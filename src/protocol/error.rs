@@ -18,6 +18,7 @@ pub enum ProtocolError {
     ExpectedContinuation(Opcode),
     InvalidText { position: u64 },
     MessageTooBig { length: u64, limit: u64 },
+    TooManyFragments { limit: u64 },
     CloseBodyOfOneByte,
     InvalidCloseCode(u16),
     InvalidCloseReason,
@@ -29,7 +30,9 @@ impl ProtocolError {
     pub const fn close_code(&self) -> CloseCode {
         match self {
             Self::InvalidText { .. } | Self::InvalidCloseReason => CloseCode::INVALID_DATA,
-            Self::MessageTooBig { .. } => CloseCode::MESSAGE_TOO_BIG,
+            Self::MessageTooBig { .. } | Self::TooManyFragments { .. } => {
+                CloseCode::MESSAGE_TOO_BIG
+            }
             Self::ReservedBits(_)
             | Self::ReservedOpcode(_)
             | Self::MaskedFrame(_)
@@ -59,7 +62,7 @@ impl fmt::Display for ProtocolError {
                 write!(f, "payload length {length} is written in {bits} bits, not in the fewest")
             }
             Self::LengthTopBit(length) => {
-                write!(f, "payload length {length:#x} has its top bit set")
+                write!(f, "payload length {length} has its top bit set")
             }
             Self::FragmentedControlFrame(opcode) => write!(f, "{opcode} frame is fragmented"),
             Self::ControlFrameTooLong { opcode, length } => {
@@ -76,6 +79,9 @@ impl fmt::Display for ProtocolError {
             }
             Self::MessageTooBig { length, limit } => {
                 write!(f, "message of at least {length} bytes exceeds max_size of {limit} bytes")
+            }
+            Self::TooManyFragments { limit } => {
+                write!(f, "message of more than {limit} fragments without an end")
             }
             Self::CloseBodyOfOneByte => f.write_str("Close frame has a body of one byte"),
             Self::InvalidCloseCode(code) => {

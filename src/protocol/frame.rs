@@ -179,16 +179,37 @@ impl FrameRecord {
     }
 }
 
+impl FrameRecord {
+    fn content(&self) -> String {
+        match (self.opcode, self.excerpt.as_slice()) {
+            (_, []) => String::new(),
+            (Opcode::Close, [high, low, reason @ ..]) => {
+                let code = u16::from_be_bytes([*high, *low]);
+                format!(" {code} {}", String::from_utf8_lossy(reason).escape_debug())
+            }
+            (Opcode::Binary, bytes) => bytes
+                .iter()
+                .take(Self::EXCERPT / 3)
+                .fold(String::new(), |hex, b| format!("{hex} {b:02x}")),
+            (_, bytes) => format!(" '{}'", String::from_utf8_lossy(bytes).escape_debug()),
+        }
+    }
+}
+
 impl fmt::Display for FrameRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let direction = if self.sent { '>' } else { '<' };
-        write!(f, "{direction} {}", self.opcode)?;
-        if !self.excerpt.is_empty() {
-            let cut = self.length > self.excerpt.len() as u64;
-            let dots = if cut { "..." } else { "" };
-            write!(f, " \"{}{dots}\"", self.excerpt.escape_ascii())?;
-        }
-        write!(f, " [{} bytes{}]", self.length, if self.fin { "" } else { ", to be continued" })
+        let name = match self.opcode {
+            Opcode::Continuation => "CONT",
+            Opcode::Text => "TEXT",
+            Opcode::Binary => "BINARY",
+            Opcode::Close => "CLOSE",
+            Opcode::Ping => "PING",
+            Opcode::Pong => "PONG",
+        };
+        let dots = if self.length > self.excerpt.len() as u64 { "..." } else { "" };
+        let more = if self.fin { "" } else { ", continued" };
+        write!(f, "{direction} {name}{}{dots} [{} bytes{more}]", self.content(), self.length)
     }
 }
 
@@ -265,10 +286,8 @@ mod tests {
     fn a_record_shows_a_short_excerpt() {
         let record = FrameRecord::new(true, Opcode::Text, false, &[b'x'; 1000]);
         let shown = record.to_string();
-        assert!(
-            shown.starts_with("> text \"xxx")
-                && shown.ends_with("...\" [1000 bytes, to be continued]")
-        );
+        assert!(shown.starts_with("> TEXT 'xxx"), "{shown}");
+        assert!(shown.ends_with("x'... [1000 bytes, continued]"), "{shown}");
         assert!(shown.len() < 100);
     }
 }

@@ -8,19 +8,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::desk::Desk;
 use super::errors;
 use super::event_loop::{Descriptor, EventLoop};
-use super::message;
-use super::operation::{Attempt, Place, Receive, Send, SendStyle, Style};
+use super::operation::{Attempt, Place};
 use super::waiter::Waiter;
 use crate::drive::{Link, Wants};
-use crate::protocol::{Close, CloseCode, Event, Kind, SendError};
+use crate::protocol::{CloseCode, Event};
 
 #[pyclass(frozen, module = "aiowebsocket._core")]
 pub(super) struct Driver {
@@ -31,12 +29,12 @@ pub(super) struct Driver {
     desk: Mutex<Desk>,
     watched: Watched,
     /// A fragmented message is being sent: whole messages wait for their turn.
-    held: AtomicBool,
+    pub(super) held: AtomicBool,
     /// A message has been taken in part: its rest is no message of its own.
-    mid_message: AtomicBool,
+    pub(super) mid_message: AtomicBool,
     /// The application knows that the connection has ended.
-    learnt: AtomicBool,
-    warned: AtomicBool,
+    pub(super) learnt: AtomicBool,
+    pub(super) warned: AtomicBool,
     released: AtomicBool,
     /// The last round trip in seconds, as the bits of an f64.
     latency: AtomicU64,
@@ -46,18 +44,6 @@ pub(super) struct Driver {
 struct Watched {
     reading: AtomicBool,
     writing: AtomicBool,
-}
-
-/// Who waits for what, in order.
-#[derive(Default)]
-struct Desk {
-    receivers: VecDeque<Py<Waiter>>,
-    /// The receiver takes parts of messages as well.
-    by_chunk: bool,
-    senders: VecDeque<Py<Waiter>>,
-    closers: VecDeque<Py<Waiter>>,
-    pings: Vec<(u64, Py<PyAny>)>,
-    detail: Option<String>,
 }
 
 impl Driver {
@@ -97,6 +83,18 @@ impl Driver {
         &self.link
     }
 
+    pub(super) const fn logger(&self) -> &Py<PyAny> {
+        &self.logger
+    }
+
+    pub(super) fn until_closed(&self, py: Python<'_>) -> Attempt {
+        if self.released.load(Ordering::Relaxed) {
+            Attempt::Done(py.None())
+        } else {
+            Attempt::Park(Place::Closers)
+        }
+    }
+
     pub(super) fn latency(&self) -> f64 {
         f64::from_bits(self.latency.load(Ordering::Relaxed))
     }
@@ -110,203 +108,12 @@ impl Driver {
         errors::connection_closed(py, &self.link.ending(), detail.as_deref())
     }
 
-    // Receiving.
-
-    pub(super) fn begin_receive(slf: &Bound<'_, Self>, receive: Receive) -> PyResult<Attempt> {
-        let this = slf.get();
-        let in_line = this.desk().receivers.len();
-        if in_line > 0 {
-            return match receive.style {
-                Style::Converse | Style::ConverseIterate if this.link.queued() <= in_line => {
-                    Ok(Attempt::Park(Place::Receivers))
-                }
-                Style::Converse | Style::ConverseIterate => Self::receive(slf, receive),
-                Style::Recv | Style::Iterate | Style::Chunk => {
-                    Err(errors::concurrent_receive(slf.py()))
-                }
-            };
-        }
-        if receive.style != Style::Chunk {
-            this.check_between_messages(slf.py())?;
-        }
-        // A loop that catches everything and calls again must not keep the others from running.
-        Self::receive(slf, receive).or_else(|error| {
-            if this.link.wants().over { Ok(Attempt::RaiseLater(error)) } else { Err(error) }
-        })
-    }
-
-    pub(super) fn check_between_messages(&self, py: Python<'_>) -> PyResult<()> {
-        if self.mid_message.load(Ordering::Relaxed) {
-            return Err(errors::concurrent_receive(py));
-        }
-        Ok(())
-    }
-
-    pub(super) fn receive(slf: &Bound<'_, Self>, receive: Receive) -> PyResult<Attempt> {
-        let (py, link, decode) = (slf.py(), &slf.get().link, receive.decode);
-        if receive.style == Style::Chunk {
-            return Self::receive_chunk(slf, receive);
-        }
-        let none_if_empty = matches!(receive.style, Style::Converse | Style::ConverseIterate);
-        let taken = link.take(|kind, payload| {
-            let empty = none_if_empty && payload.is_empty();
-            (!empty).then(|| decode.copy(py, kind, payload))
-        });
-        match taken {
-            Some((copied, wants)) => {
-                Self::watch(slf, wants)?;
-                let value = copied.map(|copied| copied.into_object(py)).transpose()?;
-                Ok(Attempt::Done(value.unwrap_or_else(|| py.None())))
-            }
-            None => slf.get().nothing_to_take(py, receive),
-        }
-    }
-
-    fn receive_chunk(slf: &Bound<'_, Self>, receive: Receive) -> PyResult<Attempt> {
-        let py = slf.py();
-        let taken = slf
-            .get()
-            .link
-            .take_chunk(|chunk| (receive.decode.copy(py, chunk.kind, chunk.payload), chunk.fin));
-        match taken {
-            Some(((copied, fin), wants)) => {
-                slf.get().mid_message.store(!fin, Ordering::Relaxed);
-                Self::watch(slf, wants)?;
-                let pair = (copied.into_object(py)?, fin).into_pyobject(py)?;
-                Ok(Attempt::Done(pair.cast_into::<PyTuple>()?.into_any().unbind()))
-            }
-            None => slf.get().nothing_to_take(py, receive),
-        }
-    }
-
-    fn nothing_to_take(&self, py: Python<'_>, receive: Receive) -> PyResult<Attempt> {
-        if !self.link.wants().over {
-            let by_chunk = receive.style == Style::Chunk;
-            return Ok(Attempt::Park(if by_chunk { Place::Chunk } else { Place::Receivers }));
-        }
-        self.learnt.store(true, Ordering::Relaxed);
-        let iterates = matches!(receive.style, Style::Iterate | Style::ConverseIterate);
-        if iterates && errors::ended_properly(&self.link.ending()) {
-            return Err(PyStopAsyncIteration::new_err(()));
-        }
-        Err(self.closed_error(py))
-    }
-
-    // Sending.
-
-    pub(super) fn send(slf: &Bound<'_, Self>, send: &Send) -> PyResult<Attempt> {
-        let (py, this) = (slf.py(), slf.get());
-        if send.style == SendStyle::Message && this.held.load(Ordering::Relaxed) {
-            return Ok(Attempt::Park(Place::Turn));
-        }
-        let bytes_kind = |payload: &[u8]| match send.style {
-            SendStyle::Converse => Kind::of_bytes(payload, send.fin),
-            SendStyle::Message | SendStyle::Fragment => Kind::Binary,
-        };
-        let message = send.message.bind(py);
-        let sent =
-            message::with_payload(message, send.text, send.fin, bytes_kind, |kind, payload| {
-                this.link.send(kind, send.fin, payload)
-            })?;
-        match sent {
-            Ok(wants) => {
-                this.dispatch_events(py, wants)?;
-                Self::watch(slf, wants)?;
-                Ok(if wants.room { Attempt::Done(py.None()) } else { Attempt::Park(Place::Room) })
-            }
-            Err(SendError::Closed) if send.style == SendStyle::Converse => this.drop_unsent(py),
-            Err(SendError::Closed) => Err(this.closed_error(py)),
-            Err(error) => Err(errors::send_error(py, &error)),
-        }
-    }
-
-    pub(super) fn await_room(&self, py: Python<'_>) -> PyResult<Attempt> {
-        let wants = self.link.wants();
-        if wants.closed {
-            return Err(self.closed_error(py));
-        }
-        Ok(if wants.room { Attempt::Done(py.None()) } else { Attempt::Park(Place::Room) })
-    }
-
-    /// As on a socket whose peer is gone: the end is an event in the received stream, and until the
-    /// application has learnt of it a send is accepted and lost.
-    fn drop_unsent(&self, py: Python<'_>) -> PyResult<Attempt> {
-        if self.learnt.load(Ordering::Relaxed) {
-            return Err(self.closed_error(py));
-        }
-        if !self.warned.swap(true, Ordering::Relaxed) {
-            let warning =
-                "the connection has ended; messages sent are dropped until receive() is told";
-            self.logger.call_method1(py, intern!(py, "warning"), (warning,))?;
-        }
-        Ok(Attempt::Done(py.None()))
-    }
-
-    /// Keeps whole messages from going between the parts of a fragmented one, or lets them go on.
-    pub(super) fn hold(slf: &Bound<'_, Self>, hold: bool) -> PyResult<()> {
-        slf.get().held.store(hold, Ordering::Relaxed);
-        if hold { Ok(()) } else { Self::ring_all(slf, |desk| &desk.senders, false) }
-    }
-
-    pub(super) fn ping(slf: &Bound<'_, Self>, payload: &[u8], answered: Py<PyAny>) -> PyResult<()> {
-        let (id, wants) = slf.get().carry_out(slf.py(), |link| link.ping(payload))?;
-        slf.get().desk().pings.push((id, answered));
-        Self::apply(slf, wants, false)
-    }
-
-    pub(super) fn pong(slf: &Bound<'_, Self>, payload: &[u8]) -> PyResult<()> {
-        let wants = slf.get().carry_out(slf.py(), |link| link.pong(payload))?;
-        Self::apply(slf, wants, false)
-    }
-
-    fn carry_out<T>(
-        &self,
-        py: Python<'_>,
-        command: impl FnOnce(&Arc<Link>) -> Result<T, SendError>,
-    ) -> PyResult<T> {
-        self.event_loop.check_thread()?;
-        command(&self.link).map_err(|error| match error {
-            SendError::Closed => self.closed_error(py),
-            error => errors::send_error(py, &error),
-        })
-    }
-
-    // Closing.
-
-    pub(super) fn close(slf: &Bound<'_, Self>, code: u16, reason: &str) -> PyResult<()> {
-        let close = Close::new(CloseCode(code), reason);
-        let wants = slf.get().carry_out(slf.py(), |link| link.close(close))?;
-        slf.get().learnt.store(true, Ordering::Relaxed);
-        Self::apply(slf, wants, false)
-    }
-
-    pub(super) fn until_closed(&self, py: Python<'_>) -> Attempt {
-        if self.released.load(Ordering::Relaxed) {
-            Attempt::Done(py.None())
-        } else {
-            Attempt::Park(Place::Closers)
-        }
-    }
-
-    // The desk.
-
-    pub(super) fn enter(&self, py: Python<'_>, place: Place, waiter: &Py<Waiter>) {
-        let mut desk = self.desk();
-        if place == Place::Chunk {
-            desk.by_chunk = true;
-        }
-        desk.queue(place).push_back(waiter.clone_ref(py));
+    pub(super) fn enter(&self, place: Place, waiter: Py<Waiter>) {
+        self.desk().enter(place, waiter);
     }
 
     pub(super) fn leave(&self, place: Place, waiter: &Py<Waiter>) {
-        let mut desk = self.desk();
-        if place == Place::Chunk {
-            desk.by_chunk = false;
-        }
-        let queue = desk.queue(place);
-        let position = queue.iter().position(|waiting| waiting.is(waiter));
-        let left = position.and_then(|position| queue.remove(position));
-        drop(desk);
+        let left = self.desk().leave(place, waiter);
         drop(left);
     }
 
@@ -318,14 +125,12 @@ impl Driver {
         Ok(())
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
+    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    // The loop's side.
-
     /// What follows every change of the link, in this order.
-    fn apply(slf: &Bound<'_, Self>, wants: Wants, from_loop: bool) -> PyResult<()> {
+    pub(super) fn apply(slf: &Bound<'_, Self>, wants: Wants, from_loop: bool) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         this.dispatch_events(py, wants)?;
         if wants.closed {
@@ -334,11 +139,8 @@ impl Driver {
             Self::watch(slf, wants)?;
         }
         let received = Self::ring_receivers(slf, from_loop);
-        let sent = if wants.room || wants.closed {
-            Self::ring_all(slf, |desk| &desk.senders, from_loop)
-        } else {
-            Ok(())
-        };
+        let sent =
+            if wants.room || wants.closed { Self::ring_senders(slf, from_loop) } else { Ok(()) };
         let closed = if wants.closed {
             this.fail_pings(py).and(Self::ring_all(slf, |desk| &desk.closers, from_loop))
         } else {
@@ -348,7 +150,7 @@ impl Driver {
     }
 
     /// Tells the loop what to watch, where that has changed.
-    fn watch(slf: &Bound<'_, Self>, wants: Wants) -> PyResult<()> {
+    pub(super) fn watch(slf: &Bound<'_, Self>, wants: Wants) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         let Watched { reading, writing } = &this.watched;
         if wants.read != reading.load(Ordering::Relaxed) && !this.released.load(Ordering::Relaxed) {
@@ -411,6 +213,10 @@ impl Driver {
         }
     }
 
+    pub(super) fn ring_senders(slf: &Bound<'_, Self>, from_loop: bool) -> PyResult<()> {
+        Self::ring_all(slf, |desk| &desk.senders, from_loop)
+    }
+
     fn ring_all(
         slf: &Bound<'_, Self>,
         queue: fn(&Desk) -> &VecDeque<Py<Waiter>>,
@@ -430,7 +236,7 @@ impl Driver {
         result
     }
 
-    fn dispatch_events(&self, py: Python<'_>, wants: Wants) -> PyResult<()> {
+    pub(super) fn dispatch_events(&self, py: Python<'_>, wants: Wants) -> PyResult<()> {
         if !wants.events {
             return Ok(());
         }
@@ -526,23 +332,5 @@ impl Driver {
     fn __clear__(&self) {
         let desk = std::mem::take(&mut *self.desk());
         drop(desk);
-    }
-}
-
-impl Desk {
-    const fn queue(&mut self, place: Place) -> &mut VecDeque<Py<Waiter>> {
-        match place {
-            Place::Receivers | Place::Chunk => &mut self.receivers,
-            Place::Room | Place::Turn => &mut self.senders,
-            Place::Closers => &mut self.closers,
-        }
-    }
-
-    /// The first receiver that has something to take and has not heard of it.
-    fn next_receiver(&self, py: Python<'_>, wants: Wants) -> Option<Py<Waiter>> {
-        let anyway = wants.over || (self.by_chunk && wants.chunk);
-        let served = if anyway { self.receivers.len() } else { wants.messages };
-        let mut served = self.receivers.iter().take(served);
-        served.find(|waiter| waiter.get().is_silent()).map(|waiter| waiter.clone_ref(py))
     }
 }

@@ -7,7 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
 use super::opening;
-use crate::connect::{OpenError, OpenErrorKind, redacted};
+use crate::connect::{OpenError, OpenErrorKind};
 use crate::drive::{Cause, Ending};
 use crate::protocol::{Close, CloseCode, ProtocolError, SendError, Side};
 
@@ -106,7 +106,7 @@ fn protocol_error(py: Python<'_>, error: &ProtocolError) -> PyErr {
         return error;
     }
     match error {
-        ProtocolError::MessageTooBig { .. } => {
+        ProtocolError::MessageTooBig { .. } | ProtocolError::TooManyFragments { .. } => {
             exception!(py, "PayloadTooBig", (message,), Some(&keywords))
         }
         _ => exception!(py, "ProtocolError", (message,), Some(&keywords)),
@@ -129,7 +129,7 @@ pub(super) fn concurrent_receive(py: Python<'_>) -> PyErr {
 
 /// `uri` is what the caller wrote; the exception hides the credentials in it.
 pub(super) fn open_error(py: Python<'_>, uri: &str, error: OpenError) -> PyErr {
-    let number = error.os_code;
+    let number = error.os_code.or_else(|| resolver_code(py, &error));
     match build_open_error(py, uri, error) {
         Ok(built) => {
             if let Some(number) = number {
@@ -141,6 +141,16 @@ pub(super) fn open_error(py: Python<'_>, uri: &str, error: OpenError) -> PyErr {
     }
 }
 
+/// The `EAI_` number of a failed name lookup, which the standard library keeps to itself.
+fn resolver_code(py: Python<'_>, error: &OpenError) -> Option<i32> {
+    if error.kind != OpenErrorKind::Resolve {
+        return None;
+    }
+    let for_now = error.message.contains("emporary failure");
+    let name = if for_now { "EAI_AGAIN" } else { "EAI_NONAME" };
+    py.import("socket").and_then(|socket| socket.getattr(name)?.extract()).ok()
+}
+
 fn build_open_error(py: Python<'_>, uri: &str, error: OpenError) -> PyResult<PyErr> {
     use OpenErrorKind as Kind;
     let message = error.message;
@@ -148,7 +158,7 @@ fn build_open_error(py: Python<'_>, uri: &str, error: OpenError) -> PyResult<PyE
     keywords.set_item(intern!(py, "message"), &message)?;
     let field = error.field.unwrap_or_default();
     Ok(match error.kind {
-        Kind::InvalidUri => exception!(py, "InvalidURI", (redacted(uri), message)),
+        Kind::InvalidUri => exception!(py, "InvalidURI", (uri, message)),
         Kind::Argument => PyValueError::new_err(message),
         Kind::Resolve => exception!(py, "ResolveError", (message,)),
         Kind::Refused => exception!(py, "ConnectRefused", (message,)),

@@ -11,6 +11,7 @@ use super::driver::Driver;
 use super::message::{self, Decode};
 use super::opening::{self, Opened};
 use super::operation::{Command, Operation, Receive, Send, SendStyle, Style};
+use super::{receiving, sending};
 use crate::drive;
 use crate::protocol::{Config, Phase};
 
@@ -39,25 +40,25 @@ impl Link {
         let link = drive::Link::new(stream, &early, config, write_limit);
         Ok(Self { driver: Driver::attach(py, link, descriptor, logger.unbind())? })
     }
+}
 
-    fn operation(
-        &self,
-        py: Python<'_>,
-        name: &'static str,
-        command: Command,
-    ) -> PyResult<Py<Operation>> {
-        Operation::new(py, &self.driver, name, command)
-    }
+/// Makes an operation of `slf`, which is some face of a link.
+fn operation(
+    slf: &Bound<'_, Link>,
+    name: &'static str,
+    command: Command,
+) -> PyResult<Py<Operation>> {
+    let owner = slf.clone().into_any().unbind();
+    Operation::new(slf.py(), &slf.get().driver, owner, name, command)
+}
 
-    fn receive(
-        &self,
-        py: Python<'_>,
-        name: &'static str,
-        decode: Decode,
-        style: Style,
-    ) -> PyResult<Py<Operation>> {
-        self.operation(py, name, Command::Receive(Receive { decode, style }))
-    }
+fn receive(
+    slf: &Bound<'_, Link>,
+    name: &'static str,
+    decode: Decode,
+    style: Style,
+) -> PyResult<Py<Operation>> {
+    operation(slf, name, Command::Receive(Receive { decode, style }))
 }
 
 fn seconds(number: f64) -> PyResult<Duration> {
@@ -121,20 +122,20 @@ impl Link {
 
     /// Sends a Ping; its Pong completes `answered` with the latency.
     fn _ping(&self, py: Python<'_>, payload: &[u8], answered: Py<PyAny>) -> PyResult<()> {
-        Driver::ping(self.driver.bind(py), payload, answered)
+        sending::ping(self.driver.bind(py), payload, answered)
     }
 
     fn _pong(&self, py: Python<'_>, payload: &[u8]) -> PyResult<()> {
-        Driver::pong(self.driver.bind(py), payload)
+        sending::pong(self.driver.bind(py), payload)
     }
 
     /// Starts the closing handshake, unless it has been started.
-    fn _close(&self, py: Python<'_>, code: u16, reason: &str) -> PyResult<()> {
-        Driver::close(self.driver.bind(py), code, reason)
+    fn _close(&self, py: Python<'_>, code: i64, reason: &str) -> PyResult<()> {
+        sending::close(self.driver.bind(py), code, reason)
     }
 
-    fn _until_closed(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        self.operation(py, "wait_closed", Command::UntilClosed)
+    fn _until_closed(slf: &Bound<'_, Self>) -> PyResult<Py<Operation>> {
+        operation(slf, "wait_closed", Command::UntilClosed)
     }
 
     /// Ends the connection without waiting, with Close 1001 if it can be written at once.
@@ -171,16 +172,14 @@ impl ClientConnection {
         }
         let message = message.clone().unbind();
         let send = Send { message, text, fin: true, style: SendStyle::Message };
-        let link = slf.as_super().get();
-        let operation = link.operation(py, "ClientConnection.send", Command::Send(send))?;
+        let operation = operation(slf.as_super(), "ClientConnection.send", Command::Send(send))?;
         Ok(operation.into_bound(py).into_any())
     }
 
     /// Receive the next message.
     #[pyo3(signature = (decode = None))]
     fn recv(slf: &Bound<'_, Self>, decode: Option<bool>) -> PyResult<Py<Operation>> {
-        let link = slf.as_super().get();
-        link.receive(slf.py(), "ClientConnection.recv", decode.into(), Style::Recv)
+        receive(slf.as_super(), "ClientConnection.recv", decode.into(), Style::Recv)
     }
 
     const fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -188,8 +187,7 @@ impl ClientConnection {
     }
 
     fn __anext__(slf: &Bound<'_, Self>) -> PyResult<Py<Operation>> {
-        let link = slf.as_super().get();
-        link.receive(slf.py(), "ClientConnection.__anext__", Decode::ByKind, Style::Iterate)
+        receive(slf.as_super(), "ClientConnection.__anext__", Decode::ByKind, Style::Iterate)
     }
 
     /// A part of a message and whether it is the last part; `begins` asks for a new message.
@@ -198,11 +196,10 @@ impl ClientConnection {
         decode: Option<bool>,
         begins: bool,
     ) -> PyResult<Py<Operation>> {
-        let link = slf.as_super().get();
         if begins {
-            link.driver.get().check_between_messages(slf.py())?;
+            receiving::check_between_messages(slf.as_super().get().driver.get(), slf.py())?;
         }
-        link.receive(slf.py(), "ClientConnection.recv_streaming", decode.into(), Style::Chunk)
+        receive(slf.as_super(), "ClientConnection.recv_streaming", decode.into(), Style::Chunk)
     }
 
     /// Sends a part of a message.
@@ -213,13 +210,12 @@ impl ClientConnection {
         fin: bool,
     ) -> PyResult<Py<Operation>> {
         let send = Send { message, text, fin, style: SendStyle::Fragment };
-        let link = slf.as_super().get();
-        link.operation(slf.py(), "ClientConnection.send", Command::Send(send))
+        operation(slf.as_super(), "ClientConnection.send", Command::Send(send))
     }
 
     /// Makes whole messages wait while a fragmented one is sent.
     fn _hold(slf: &Bound<'_, Self>, hold: bool) -> PyResult<()> {
-        Driver::hold(slf.as_super().get().driver.bind(slf.py()), hold)
+        sending::hold(slf.as_super().get().driver.bind(slf.py()), hold)
     }
 }
 
@@ -253,7 +249,7 @@ impl Converse {
             ));
         }
         let send = Send { message, text, fin, style: SendStyle::Converse };
-        slf.as_super().get().operation(slf.py(), "Converse.send", Command::Send(send))
+        operation(slf.as_super(), "Converse.send", Command::Send(send))
     }
 
     /// Receive the next message.
@@ -261,7 +257,7 @@ impl Converse {
     fn receive(slf: &Bound<'_, Self>, text: bool, mask: bool) -> PyResult<Py<Operation>> {
         let _inert = mask;
         let decode = if text { Decode::Str } else { Decode::Bytes };
-        slf.as_super().get().receive(slf.py(), "Converse.receive", decode, Style::Converse)
+        receive(slf.as_super(), "Converse.receive", decode, Style::Converse)
     }
 
     const fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -269,7 +265,6 @@ impl Converse {
     }
 
     fn __anext__(slf: &Bound<'_, Self>) -> PyResult<Py<Operation>> {
-        let link = slf.as_super().get();
-        link.receive(slf.py(), "Converse.__anext__", Decode::Bytes, Style::ConverseIterate)
+        receive(slf.as_super(), "Converse.__anext__", Decode::Bytes, Style::ConverseIterate)
     }
 }

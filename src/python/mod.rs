@@ -5,6 +5,7 @@
 //! the native halves of `ClientConnection` and `Converse`, `errors` turns errors into exceptions.
 //! No rule of the protocol lives here.
 
+mod desk;
 mod driver;
 mod errors;
 mod event_loop;
@@ -12,12 +13,19 @@ mod faces;
 mod message;
 mod opening;
 mod operation;
+mod receiving;
+mod sending;
 mod slots;
 mod waiter;
+
+use std::time::Duration;
 
 use pyo3::prelude::*;
 
 use crate::drive;
+
+/// How long interpreter exit waits for a name lookup, which cannot be interrupted.
+const EXIT_PATIENCE: Duration = Duration::from_millis(100);
 
 /// The engine. Import `aiowebsocket`, not this module: its names may change in any release.
 #[pymodule(gil_used = false)]
@@ -36,10 +44,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     register_fork_handler(py, module)
 }
 
-/// Ends the engine's thread, so that it leaves no trace at interpreter exit.
+/// Ends the engine's thread, so that it leaves no trace at interpreter exit: after that it must not
+/// touch Python any more, so it is waited for, without the GIL that it may need to finish.
 #[pyfunction(name = "_stop_lifeline")]
-fn stop_lifeline() {
-    drive::lifeline::stop();
+fn stop_lifeline(py: Python<'_>) {
+    py.detach(|| drive::lifeline::stop(EXIT_PATIENCE));
 }
 
 /// Tells the engine that it lives in a new process: masking keys are seeded afresh.

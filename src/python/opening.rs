@@ -2,6 +2,7 @@
 //! pyo3-async-runtimes. The work is done on the lifeline, so it goes on while Python is busy.
 
 use std::future::Future;
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 use pyo3_async_runtimes::TaskLocals;
 use pyo3_async_runtimes::generic::{self, ContextExt, JoinError, Runtime};
+use tokio::runtime::Handle;
 
 use super::errors;
 use super::event_loop::Descriptor;
@@ -260,18 +262,24 @@ impl Runtime for Lifeline {
     type JoinHandle = Joined;
 
     fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) -> Joined {
-        match lifeline::handle() {
+        match current() {
             Ok(handle) => joined(handle.spawn(future)),
             Err(_) => Box::pin(std::future::pending()),
         }
     }
 
     fn spawn_blocking<F: FnOnce() + Send + 'static>(function: F) -> Joined {
-        match lifeline::handle() {
+        match current() {
             Ok(handle) => joined(handle.spawn_blocking(function)),
             Err(_) => Box::pin(std::future::pending()),
         }
     }
+}
+
+/// The lifeline that this runs on, else the process's. One that has been stopped stays stopped: what
+/// is spawned on it is dropped.
+fn current() -> io::Result<Handle> {
+    Handle::try_current().or_else(|_| lifeline::handle())
 }
 
 fn joined(handle: tokio::task::JoinHandle<()>) -> Joined {

@@ -15,6 +15,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::driver::Driver;
 use super::message::Decode;
 use super::waiter::Waiter;
+use super::{receiving, sending};
 
 /// What one step of an operation comes to.
 pub(super) enum Step {
@@ -50,6 +51,18 @@ pub(super) enum Style {
     ConverseIterate,
 }
 
+impl Style {
+    /// Whether several receivers may wait, first come, first served: the original's face.
+    pub(super) const fn queues(self) -> bool {
+        matches!(self, Self::Converse | Self::ConverseIterate)
+    }
+
+    /// Whether a proper end of the connection is the end of an iteration.
+    pub(super) const fn iterates(self) -> bool {
+        matches!(self, Self::Iterate | Self::ConverseIterate)
+    }
+}
+
 pub(super) struct Send {
     pub(super) message: Py<PyAny>,
     pub(super) text: Option<bool>,
@@ -71,6 +84,8 @@ pub(super) enum SendStyle {
 #[pyclass(frozen, module = "aiowebsocket._core")]
 pub(super) struct Operation {
     driver: Py<Driver>,
+    /// The connection as the user holds it: a parked operation keeps it open.
+    owner: Py<PyAny>,
     name: &'static str,
     command: Command,
     stage: Mutex<Stage>,
@@ -112,11 +127,12 @@ impl Operation {
     pub(super) fn new(
         py: Python<'_>,
         driver: &Py<Driver>,
+        owner: Py<PyAny>,
         name: &'static str,
         command: Command,
     ) -> PyResult<Py<Self>> {
         let driver = driver.clone_ref(py);
-        Py::new(py, Self { driver, name, command, stage: Mutex::new(Stage::New) })
+        Py::new(py, Self { driver, owner, name, command, stage: Mutex::new(Stage::New) })
     }
 
     pub(super) fn step(&self, py: Python<'_>) -> PyResult<Step> {
@@ -148,8 +164,8 @@ impl Operation {
         let driver = self.driver.bind(py);
         driver.get().event_loop().check_thread()?;
         match &self.command {
-            Command::Receive(receive) => Driver::begin_receive(driver, *receive),
-            Command::Send(send) => Driver::send(driver, send),
+            Command::Receive(receive) => receiving::begin(driver, *receive),
+            Command::Send(send) => sending::attempt(driver, send),
             Command::UntilClosed => Ok(driver.get().until_closed(py)),
         }
     }
@@ -158,16 +174,16 @@ impl Operation {
         let driver = self.driver.bind(py);
         driver.get().leave(place, waiter);
         match (&self.command, place) {
-            (Command::Receive(receive), _) => Driver::receive(driver, *receive),
-            (Command::Send(send), Place::Turn) => Driver::send(driver, send),
-            (Command::Send(_), _) => driver.get().await_room(py),
+            (Command::Receive(receive), _) => receiving::attempt(driver, *receive),
+            (Command::Send(send), Place::Turn) => sending::attempt(driver, send),
+            (Command::Send(_), _) => sending::await_room(driver.get(), py),
             (Command::UntilClosed, _) => Ok(driver.get().until_closed(py)),
         }
     }
 
     fn park(&self, py: Python<'_>, place: Place) -> PyResult<Step> {
         let waiter = Waiter::new(py, self.driver.clone_ref(py))?;
-        self.driver.get().enter(py, place, &waiter);
+        self.driver.get().enter(place, waiter.clone_ref(py));
         let yielded = waiter.clone_ref(py).into_any();
         self.put_stage(Stage::Parked { waiter, place });
         Ok(Step::Yield(yielded))
@@ -261,6 +277,7 @@ impl Operation {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.driver)?;
+        visit.call(&self.owner)?;
         if let Command::Send(send) = &self.command {
             visit.call(&send.message)?;
         }

@@ -63,7 +63,7 @@ impl fmt::Display for HandshakeError {
                 write!(f, "the response's {name} does not agree to a WebSocket: {value}")
             }
             Self::Header { name, value: None, .. } | Self::Upgrade { name, value: None } => {
-                write!(f, "the response has no {name} field")
+                write!(f, "the response's {name} field is missing")
             }
         }
     }
@@ -138,7 +138,7 @@ mod tests {
             ),
             (
                 HandshakeError::Upgrade { name: "Connection", value: None },
-                "the response has no Connection field",
+                "the response's Connection field is missing",
             ),
             (
                 HandshakeError::TooBig { what: "bytes", limit: 7 },

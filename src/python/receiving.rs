@@ -1,0 +1,104 @@
+//! What a receiving operation asks of its connection: a message, a part of one, or the news of the end.
+
+use std::sync::atomic::Ordering;
+
+use pyo3::exceptions::{PyStopAsyncIteration, PyUnicodeDecodeError};
+use pyo3::prelude::*;
+
+use super::driver::Driver;
+use super::errors;
+use super::message::Copied;
+use super::operation::{Attempt, Place, Receive, Style};
+
+/// The first attempt, before which others may be in line.
+pub(super) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
+    let (py, this) = (driver.py(), driver.get());
+    let in_line = this.desk().receivers.len();
+    if receive.style.queues() {
+        if in_line > 0 && this.link().queued() <= in_line {
+            return Ok(Attempt::Park(Place::Receivers));
+        }
+    } else if in_line > 0 {
+        return Err(errors::concurrent_receive(py));
+    } else if receive.style != Style::Chunk {
+        check_between_messages(this, py)?;
+    }
+    // A loop that catches everything and calls again must not keep the others from running.
+    attempt(driver, receive).or_else(|error| {
+        if this.link().wants().over { Ok(Attempt::RaiseLater(error)) } else { Err(error) }
+    })
+}
+
+/// Takes a message, or says where to wait for one. A woken operation comes here too: the bell carried
+/// nothing.
+pub(super) fn attempt(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
+    if receive.style == Style::Chunk {
+        return attempt_chunk(driver, receive);
+    }
+    let (py, decode) = (driver.py(), receive.decode);
+    let none_if_empty = receive.style.queues();
+    let taken = driver.get().link().take(|kind, payload| {
+        let empty = none_if_empty && payload.is_empty();
+        (!empty).then(|| decode.copy(py, kind, payload))
+    });
+    match taken {
+        Some((copied, wants)) => {
+            Driver::watch(driver, wants)?;
+            let value = copied.map(|copied| finish(driver, receive, copied)).transpose()?;
+            Ok(Attempt::Done(value.unwrap_or_else(|| py.None())))
+        }
+        None => nothing_to_take(driver.get(), py, receive),
+    }
+}
+
+/// The rest of a message that was taken in part is no message of its own.
+pub(super) fn check_between_messages(driver: &Driver, py: Python<'_>) -> PyResult<()> {
+    if driver.mid_message.load(Ordering::Relaxed) {
+        return Err(errors::concurrent_receive(py));
+    }
+    Ok(())
+}
+
+fn attempt_chunk(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
+    let (py, this) = (driver.py(), driver.get());
+    let taken = this
+        .link()
+        .take_chunk(|chunk| (receive.decode.copy(py, chunk.kind, chunk.payload), chunk.fin));
+    match taken {
+        Some(((copied, fin), wants)) => {
+            this.mid_message.store(!fin, Ordering::Relaxed);
+            Driver::watch(driver, wants)?;
+            let pair = (finish(driver, receive, copied)?, fin).into_pyobject(py)?;
+            Ok(Attempt::Done(pair.into_any().unbind()))
+        }
+        None => nothing_to_take(this, py, receive),
+    }
+}
+
+/// Text that was asked for but is none ends a connection, as in `websockets`; the original's face
+/// only says so.
+fn finish(driver: &Bound<'_, Driver>, receive: Receive, copied: Copied) -> PyResult<Py<PyAny>> {
+    let py = driver.py();
+    copied.into_object(py).or_else(|error| {
+        if receive.style.queues() || !error.is_instance_of::<PyUnicodeDecodeError>(py) {
+            return Err(error);
+        }
+        let position = error.value(py).getattr("start")?.extract()?;
+        Driver::apply(driver, driver.get().link().refuse_text(position), false)?;
+        let closed = driver.get().closed_error(py);
+        closed.set_cause(py, Some(error));
+        Err(closed)
+    })
+}
+
+fn nothing_to_take(driver: &Driver, py: Python<'_>, receive: Receive) -> PyResult<Attempt> {
+    if !driver.link().wants().over {
+        let by_chunk = receive.style == Style::Chunk;
+        return Ok(Attempt::Park(if by_chunk { Place::Chunk } else { Place::Receivers }));
+    }
+    driver.learnt.store(true, Ordering::Relaxed);
+    if receive.style.iterates() && errors::ended_properly(&driver.link().ending()) {
+        return Err(PyStopAsyncIteration::new_err(()));
+    }
+    Err(driver.closed_error(py))
+}

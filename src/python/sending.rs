@@ -1,0 +1,108 @@
+//! What a sending operation asks of its connection, and the commands that never wait.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::driver::Driver;
+use super::operation::{Attempt, Place, Send, SendStyle};
+use super::{errors, message};
+use crate::drive::{Link, Wants};
+use crate::protocol::{Close, CloseCode, Kind, SendError};
+
+/// Writes the message at once, as far as the network takes it; says where to wait, if need be.
+pub(super) fn attempt(driver: &Bound<'_, Driver>, send: &Send) -> PyResult<Attempt> {
+    let (py, this) = (driver.py(), driver.get());
+    if send.style == SendStyle::Message && this.held.load(Ordering::Relaxed) {
+        return Ok(Attempt::Park(Place::Turn));
+    }
+    let bytes_kind = |payload: &[u8]| match send.style {
+        SendStyle::Converse => Kind::of_bytes(payload, send.fin),
+        SendStyle::Message | SendStyle::Fragment => Kind::Binary,
+    };
+    let message = send.message.bind(py);
+    let sent = message::with_payload(message, send.text, send.fin, bytes_kind, |kind, payload| {
+        this.link().send(kind, send.fin, payload)
+    })?;
+    match sent {
+        Ok(wants) => {
+            this.dispatch_events(py, wants)?;
+            Driver::watch(driver, wants)?;
+            Ok(done_or_park(py, wants))
+        }
+        Err(SendError::Closed) if send.style == SendStyle::Converse => drop_unsent(this, py),
+        Err(SendError::Closed) => Err(this.closed_error(py)),
+        Err(error) => Err(errors::send_error(py, &error)),
+    }
+}
+
+/// The message is in the output already; waits until that is below its limit.
+pub(super) fn await_room(driver: &Driver, py: Python<'_>) -> PyResult<Attempt> {
+    let wants = driver.link().wants();
+    if wants.closed {
+        return Err(driver.closed_error(py));
+    }
+    Ok(done_or_park(py, wants))
+}
+
+fn done_or_park(py: Python<'_>, wants: Wants) -> Attempt {
+    if wants.room { Attempt::Done(py.None()) } else { Attempt::Park(Place::Room) }
+}
+
+/// As on a socket whose peer is gone: the end is an event in the received stream, and until the
+/// application has learnt of it a send is accepted and lost.
+fn drop_unsent(driver: &Driver, py: Python<'_>) -> PyResult<Attempt> {
+    if driver.learnt.load(Ordering::Relaxed) {
+        return Err(driver.closed_error(py));
+    }
+    if !driver.warned.swap(true, Ordering::Relaxed) {
+        let warning =
+            "the connection has ended; what is sent is dropped until receive() has told so";
+        driver.logger().call_method1(py, intern!(py, "warning"), (warning,))?;
+    }
+    Ok(Attempt::Done(py.None()))
+}
+
+/// Keeps whole messages from going between the parts of a fragmented one, or lets them go on.
+pub(super) fn hold(driver: &Bound<'_, Driver>, hold: bool) -> PyResult<()> {
+    driver.get().held.store(hold, Ordering::Relaxed);
+    if hold { Ok(()) } else { Driver::ring_senders(driver, false) }
+}
+
+pub(super) fn ping(
+    driver: &Bound<'_, Driver>,
+    payload: &[u8],
+    answered: Py<PyAny>,
+) -> PyResult<()> {
+    let (id, wants) = command(driver, |link| link.ping(payload))?;
+    driver.get().desk().pings.push((id, answered));
+    Driver::apply(driver, wants, false)
+}
+
+pub(super) fn pong(driver: &Bound<'_, Driver>, payload: &[u8]) -> PyResult<()> {
+    let wants = command(driver, |link| link.pong(payload))?;
+    Driver::apply(driver, wants, false)
+}
+
+pub(super) fn close(driver: &Bound<'_, Driver>, code: i64, reason: &str) -> PyResult<()> {
+    let wants = command(driver, |link| {
+        let code = u16::try_from(code).map_err(|_| SendError::InvalidCloseCode(code))?;
+        link.close(Close::new(CloseCode(code), reason))
+    })?;
+    driver.get().learnt.store(true, Ordering::Relaxed);
+    Driver::apply(driver, wants, false)
+}
+
+fn command<T>(
+    driver: &Bound<'_, Driver>,
+    command: impl FnOnce(&Arc<Link>) -> Result<T, SendError>,
+) -> PyResult<T> {
+    let (py, this) = (driver.py(), driver.get());
+    this.event_loop().check_thread()?;
+    command(this.link()).map_err(|error| match error {
+        SendError::Closed => this.closed_error(py),
+        error => errors::send_error(py, &error),
+    })
+}
