@@ -77,7 +77,7 @@ check-python: $(VENV)/.group-check $(VENV)/.group-bench
 	$(PY) -m mypy
 
 check-stubs: $(BUILT) $(VENV)/.group-check
-	$(PY) -m mypy.stubtest aiowebsocket converses
+	$(PY) -m mypy.stubtest aiowebsocket._core
 
 format: $(VENV)/.group-check ## lays out Rust and Python
 	cargo fmt

@@ -60,7 +60,7 @@ async def test_row_send_gives_what_asyncio_takes_for_a_coroutine(raw_peer: MakeR
         assert not any(asyncio.isfuture(call) for call in calls)
         await asyncio.create_task(calls[0])
         await asyncio.wait_for(calls[1], 5)
-        assert await asyncio.gather(calls[2], calls[3]) == [None, b"x"]
+        assert list(await asyncio.gather(calls[2], calls[3])) == [None, b"x"]
         loop = asyncio.get_running_loop()
         future = asyncio.run_coroutine_threadsafe(converse.receive(), loop)
         assert await asyncio.wrap_future(future) == b"x"
@@ -227,9 +227,8 @@ async def test_row_connection_ended_raises_on_every_later_call(
             with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)) as raised:
                 await aws.manipulator.receive()
             error: Any = raised.value
-            assert isinstance(error, EOFError)
-            assert isinstance(error, ConnectionError)
             assert (error.partial, error.expected) == (b"", None)
+            assert {EOFError, ConnectionError, OSError} <= set(type(error).__mro__)
 
 
 async def test_row_connection_ended_yields_to_the_loop_so_that_none_is_starved(
@@ -251,11 +250,16 @@ async def test_row_connection_ended_yields_to_the_loop_so_that_none_is_starved(
         assert ticks == [1]
 
 
+def close_at_once(session: Session) -> None:
+    session.open()
+    session.send_close(1001)
+
+
 async def test_row_send_on_a_dead_connection_is_dropped_until_the_end_is_known(
     raw_peer: MakeRawPeer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    peer = raw_peer(lambda session: (session.open(), session.send_close(1001)))
+    peer = raw_peer(close_at_once)
     async with AioWebSocket(peer.uri) as aws:
         converse = aws.manipulator
         await peer.report()
@@ -389,7 +393,9 @@ async def test_row_get_queue_size_counts_the_messages_waiting(raw_peer: MakeRawP
     async with AioWebSocket(peer.uri) as aws:
         assert await aws.manipulator.receive() == b"x"
         deadline = time.monotonic() + 5
-        while aws.manipulator.get_queue_size < 4 and time.monotonic() < deadline:
+        while (  # noqa: ASYNC110 (there is no event for it)
+            aws.manipulator.get_queue_size < 4 and time.monotonic() < deadline
+        ):
             await asyncio.sleep(0.01)
         assert aws.manipulator.get_queue_size == 4
         assert await aws.manipulator.receive() == b"x"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ Run = Callable[..., Any]
 
 
 @pytest.fixture
-def uri(websockets_server: ServerProcess) -> Iterator[str]:
+def uri(websockets_server: ServerProcess) -> str:
     return websockets_server.uri("ws")
 
 
@@ -63,8 +63,8 @@ def test_status_codes_are_the_originals_list() -> None:
 
 def test_idiom_run_until_complete(loop_kind: str, uri: str) -> None:
     with event_loops.fresh_loop(loop_kind) as loop:
-        assert asyncio.get_event_loop_policy().get_event_loop() is loop
-        assert loop.run_until_complete(echo(uri)) == b"hello"
+        assert asyncio.get_event_loop() is loop
+        assert asyncio.get_event_loop().run_until_complete(echo(uri)) == b"hello"
 
 
 def test_idiom_wait_on_several_clients(run: Run, uri: str) -> None:
@@ -116,7 +116,7 @@ def test_idiom_run_coroutine_threadsafe(loop_kind: str, uri: str) -> None:
 
 def test_idiom_loops_in_threads(run: Run, uri: str) -> None:
     with ThreadPoolExecutor(4) as pool:
-        futures = [pool.submit(lambda n=n: run(echo(uri, str(n)))) for n in range(4)]
+        futures = [pool.submit(run, echo(uri, str(number))) for number in range(4)]
         assert [future.result(PATIENCE) for future in futures] == [b"0", b"1", b"2", b"3"]
 
 

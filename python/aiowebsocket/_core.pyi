@@ -1,9 +1,11 @@
 """The engine. Import `aiowebsocket`, not this module: its names may change in any release."""
 
 from asyncio import Future
-from collections.abc import AsyncIterable, Buffer, Coroutine, Generator, Iterable
+from collections.abc import AsyncIterable, Coroutine, Generator, Iterable
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar, final, overload
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, final, overload
+
+from typing_extensions import Buffer, Self, disjoint_base
 
 from .exceptions import ConnectionClosed
 from .handshake import Request, Response
@@ -11,11 +13,21 @@ from .opening import Settings
 from .tls import TLSConfig
 
 _T_co = TypeVar("_T_co", covariant=True)
-_Data = str | Buffer
+_Data: TypeAlias = str | Buffer
+
+__all__ = [
+    "ClientConnection",
+    "Converse",
+    "Link",
+    "Opened",
+    "Operation",
+    "__version__",
+    "open_connection",
+]
 
 __version__: str
 
-def open(
+def open_connection(
     uri: str,
     *,
     request_line: str | None = None,
@@ -29,6 +41,7 @@ def open(
     sock: int | None = None,
     timeout: float | None = None,
 ) -> Future[Opened]: ...
+
 @final
 class Opened:
     @property
@@ -63,6 +76,7 @@ class Operation(Coroutine[Any, Any, _T_co], Generic[_T_co]):
     @property
     def __qualname__(self) -> str: ...
 
+@disjoint_base
 class Link:
     """One open connection on the running event loop."""
 
@@ -93,28 +107,91 @@ class ClientConnection(Link):
         message: _Data | Iterable[_Data] | AsyncIterable[_Data],
         *,
         text: bool | None = None,
-    ) -> Coroutine[Any, Any, None]: ...
+    ) -> Coroutine[Any, Any, None]:
+        """Send a message (RFC 6455 5.6).
+
+        A str is sent as TEXT, bytes-like objects as BINARY. An iterable or async iterable of
+        these is sent as the fragments of one message; other messages wait meanwhile.
+
+        Returns as soon as the message has been handed to the network or to the output buffer,
+        and waits only while that is above `write_limit`. Cancelling it leaves a whole message
+        or none on the wire; in the middle of an iterable, it ends the connection with 1011.
+
+        Args:
+            message: The message.
+            text: True sends TEXT, False BINARY, whatever the type; bytes must then be UTF-8.
+
+        Raises:
+            ConnectionClosed: When the connection is closed.
+            TypeError: If the message is of another type.
+            UnicodeError: If it cannot be text.
+        """
     @overload
     def recv(self, decode: Literal[True]) -> Operation[str]: ...
     @overload
     def recv(self, decode: Literal[False]) -> Operation[bytes]: ...
     @overload
-    def recv(self, decode: bool | None = None) -> Operation[str | bytes]: ...
+    def recv(self, decode: bool | None = None) -> Operation[str | bytes]:
+        """Receive the next message.
+
+        Messages that arrived are handed out before the end of the connection is. Cancelling it
+        is safe: no message is lost.
+
+        Args:
+            decode: None gives TEXT as str and BINARY as bytes; True gives str, False bytes for
+                both. With True, BINARY that is not UTF-8 ends the connection with 1007.
+
+        Raises:
+            ConnectionClosed: When the connection is closed.
+            ConcurrencyError: If another coroutine is receiving.
+        """
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> Operation[str | bytes]: ...
     def _recv_chunk(
         self, decode: bool | None, begins: bool
     ) -> Operation[tuple[str | bytes, bool]]: ...
-    def _send_fragment(
-        self, message: _Data, text: bool | None, fin: bool
-    ) -> Operation[None]: ...
+    def _send_fragment(self, message: _Data, text: bool | None, fin: bool) -> Operation[None]: ...
     def _hold(self, hold: bool) -> None: ...
 
 class Converse(Link):
     def __new__(cls, opened: Opened, settings: Settings) -> Self: ...
     def send(
         self, message: _Data, fin: bool = True, mask: bool = True, *, text: bool | None = None
-    ) -> Operation[None]: ...
-    def receive(self, text: bool = False, mask: bool = False) -> Operation[Any]: ...
+    ) -> Operation[None]:
+        """Send a message.
+
+        A str is sent as TEXT; bytes-like objects are sent as TEXT where they are valid UTF-8,
+        as the original did, and as BINARY where not.
+
+        Waits only while too much output is waiting for the network. After the end of the
+        connection, messages are dropped, with one warning in the log, until `receive` has told
+        of the end; from then on they raise.
+
+        Args:
+            message: The message.
+            fin: False sends a fragment: the next `send` continues the message (RFC 6455 5.4).
+            mask: True; a client must mask (RFC 6455 5.1).
+            text: True sends TEXT, False BINARY, whatever the type.
+
+        Raises:
+            ConnectionClosed: When the connection is known to be closed.
+            TypeError: If the message is neither str nor bytes-like.
+            ValueError: If `mask` is False, or `text` is True and the bytes are not UTF-8.
+        """
+    def receive(self, text: bool = False, mask: bool = False) -> Operation[Any]:
+        """Receive the next message, as bytes; an empty message is None.
+
+        Pings are answered without this. Several coroutines may receive at once: first come,
+        first served. Cancelling it is safe: no message is lost.
+
+        Args:
+            text: True gives a str. If a BINARY message is not UTF-8, UnicodeDecodeError is
+                raised, which has its bytes, and the connection stays open.
+            mask: Accepted and ignored.
+
+        Raises:
+            ConnectionClosed: When the connection is closed; it is an asyncio.IncompleteReadError
+                and a ConnectionResetError as well. Messages that arrived come first.
+        """
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> Operation[Any]: ...

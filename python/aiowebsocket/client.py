@@ -6,7 +6,6 @@ What is called once a message is native (`_core.ClientConnection`); this file ad
 import asyncio
 import logging
 import os
-import random
 import sys
 import warnings
 from collections.abc import (
@@ -399,6 +398,8 @@ def process_exception(exception: Exception) -> Exception | None:
 
 
 def _delays() -> Generator[float, None, None]:
+    import random  # noqa: PLC0415 - only who connects again pays for the import
+
     yield random.uniform(0, _FIRST_DELAY)  # noqa: S311 - no secret
     delay = _FIRST_DELAY
     while True:

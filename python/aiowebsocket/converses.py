@@ -12,7 +12,7 @@ from typing import Any
 
 from . import _core
 from .enumerations import CloseCode, SocketState
-from .handshake import HeadersLike, Response
+from .handshake import Response
 from .opening import (
     LOGGER,
     Settings,
@@ -46,7 +46,7 @@ class Converse(_core.Converse):
     subprotocol: str | None
     response: Response
 
-    def __init__(self, opened: _core.Opened, settings: Settings) -> None:
+    def __init__(self, opened: _core.Opened, _settings: Settings) -> None:
         self.subprotocol = opened.subprotocol
         self.response = opened.response
 
@@ -116,7 +116,7 @@ class AioWebSocket:
         uri: str,
         headers: Sequence[str] | Mapping[str, Any] | None = None,
         union_header: Mapping[str, Any] | None = None,
-        timeout: float | None = 30,  # noqa: ASYNC109 - the original's name
+        timeout: float | None = 30,
         read_timeout: float | None = 120,
         *,
         ssl: SSLOption = None,
@@ -232,7 +232,8 @@ class AioWebSocket:
     def _request(self) -> tuple[str | None, list[tuple[str, str]]]:
         """Take the caller's header apart: the request line, if given, and the fields."""
         if isinstance(self.headers, Mapping):
-            request_line, fields = None, header_fields(self.headers)
+            request_line: str | None = None
+            fields = header_fields(self.headers)
         else:
             request_line, fields = _parse_lines(self.headers)
         union = {name.lower(): (name, str(value)) for name, value in self.union_header.items()}
@@ -240,7 +241,7 @@ class AioWebSocket:
         return request_line, [*replaced, *union.values()]
 
 
-def _parse_lines(lines: Sequence[str]) -> tuple[str | None, HeadersLike]:
+def _parse_lines(lines: Sequence[str]) -> tuple[str | None, list[tuple[str, str]]]:
     # A blank line was how a script made the original send the end of the header.
     lines = [line.rstrip("\r\n") for line in lines]
     lines = [line for line in lines if line]

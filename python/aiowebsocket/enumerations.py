@@ -32,7 +32,7 @@ class CloseCode(IntEnum):
     sent_by: str
 
     # The defaults are for type checkers, which take `CloseCode(1000)` for a call of this.
-    def __new__(  # noqa: PYI034
+    def __new__(
         cls, code: int, explanation: str = "", sent_by: str = "", doc: str = ""
     ) -> "CloseCode":
         """Make one member; its value is the code alone."""

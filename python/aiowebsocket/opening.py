@@ -104,7 +104,7 @@ async def open_connection(
     }
     # The engine owns the descriptor from here on, whatever comes of the opening.
     descriptor = None if sock is None else sock.detach()
-    opened = await _core.open(uri, **options, sock=descriptor)  # type: ignore[arg-type]
+    opened = await _core.open_connection(uri, **options, sock=descriptor)  # type: ignore[arg-type]
     if logger.isEnabledFor(logging.DEBUG):
         _log_handshake(logger, opened.request, opened.response)
     return opened

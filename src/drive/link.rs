@@ -35,6 +35,7 @@ struct Open {
 }
 
 /// What the link wants of its caller, and what it has for the user.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wants {
     pub read: bool,

@@ -139,15 +139,15 @@ impl Header {
 pub(super) fn encode(out: &mut Vec<u8>, opcode: Opcode, fin: bool, payload: &[u8], key: [u8; 4]) {
     const MASKED: u8 = 0x80;
     out.reserve(14 + payload.len());
-    out.push(u8::from(fin) << 7 | opcode as u8);
+    out.push((u8::from(fin) << 7) | opcode as u8);
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(length @ ..=125), _) => out.push(MASKED | length),
         (_, Ok(length)) => {
-            out.push(MASKED | 126);
+            out.push(MASKED | 0x7E);
             out.extend_from_slice(&length.to_be_bytes());
         }
         _ => {
-            out.push(MASKED | 127);
+            out.push(MASKED | 0x7F);
             out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
         }
     }
@@ -269,7 +269,7 @@ mod tests {
     fn encoding_uses_the_shortest_length_and_masks() {
         for (length, head) in [
             (0, vec![0x82, 0x80]),
-            (125, vec![0x82, 0x80 | 125]),
+            (125, vec![0x82, 0xFD]),
             (126, vec![0x82, 0xFE, 0, 126]),
             (65535, vec![0x82, 0xFE, 255, 255]),
             (65536, vec![0x82, 0xFF, 0, 0, 0, 0, 0, 1, 0, 0]),

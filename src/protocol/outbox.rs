@@ -127,8 +127,8 @@ mod tests {
             outbox.data(Kind::Binary, true, b"c"),
             outbox.data(Kind::Binary, true, b"d"),
         ];
-        use Opcode::{Binary, Continuation, Text};
-        assert_eq!(opcodes, [Text, Continuation, Continuation, Binary]);
+        let continuation = Opcode::Continuation;
+        assert_eq!(opcodes, [Opcode::Text, continuation, continuation, Opcode::Binary]);
     }
 
     #[test]

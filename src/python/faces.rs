@@ -159,7 +159,23 @@ impl ClientConnection {
         Ok(PyClassInitializer::from(link).add_subclass(Self))
     }
 
-    /// Send a message.
+    /// Send a message (RFC 6455 5.6).
+    ///
+    /// A str is sent as TEXT, bytes-like objects as BINARY. An iterable or async iterable of
+    /// these is sent as the fragments of one message; other messages wait meanwhile.
+    ///
+    /// Returns as soon as the message has been handed to the network or to the output buffer,
+    /// and waits only while that is above `write_limit`. Cancelling it leaves a whole message
+    /// or none on the wire; in the middle of an iterable, it ends the connection with 1011.
+    ///
+    /// Args:
+    ///     message: The message.
+    ///     text: True sends TEXT, False BINARY, whatever the type; bytes must then be UTF-8.
+    ///
+    /// Raises:
+    ///     ConnectionClosed: When the connection is closed.
+    ///     TypeError: If the message is of another type.
+    ///     UnicodeError: If it cannot be text.
     #[pyo3(signature = (message, *, text = None))]
     fn send<'py>(
         slf: &Bound<'py, Self>,
@@ -177,6 +193,17 @@ impl ClientConnection {
     }
 
     /// Receive the next message.
+    ///
+    /// Messages that arrived are handed out before the end of the connection is. Cancelling it
+    /// is safe: no message is lost.
+    ///
+    /// Args:
+    ///     decode: None gives TEXT as str and BINARY as bytes; True gives str, False bytes for
+    ///         both. With True, BINARY that is not UTF-8 ends the connection with 1007.
+    ///
+    /// Raises:
+    ///     ConnectionClosed: When the connection is closed.
+    ///     ConcurrencyError: If another coroutine is receiving.
     #[pyo3(signature = (decode = None))]
     fn recv(slf: &Bound<'_, Self>, decode: Option<bool>) -> PyResult<Py<Operation>> {
         receive(slf.as_super(), "ClientConnection.recv", decode.into(), Style::Recv)
@@ -235,6 +262,24 @@ impl Converse {
     }
 
     /// Send a message.
+    ///
+    /// A str is sent as TEXT; bytes-like objects are sent as TEXT where they are valid UTF-8,
+    /// as the original did, and as BINARY where not.
+    ///
+    /// Waits only while too much output is waiting for the network. After the end of the
+    /// connection, messages are dropped, with one warning in the log, until `receive` has told
+    /// of the end; from then on they raise.
+    ///
+    /// Args:
+    ///     message: The message.
+    ///     fin: False sends a fragment: the next `send` continues the message (RFC 6455 5.4).
+    ///     mask: True; a client must mask (RFC 6455 5.1).
+    ///     text: True sends TEXT, False BINARY, whatever the type.
+    ///
+    /// Raises:
+    ///     ConnectionClosed: When the connection is known to be closed.
+    ///     TypeError: If the message is neither str nor bytes-like.
+    ///     ValueError: If `mask` is False, or `text` is True and the bytes are not UTF-8.
     #[pyo3(signature = (message, fin = true, mask = true, *, text = None))]
     fn send(
         slf: &Bound<'_, Self>,
@@ -252,10 +297,23 @@ impl Converse {
         operation(slf.as_super(), "Converse.send", Command::Send(send))
     }
 
-    /// Receive the next message.
+    /// Receive the next message, as bytes; an empty message is None.
+    ///
+    /// Pings are answered without this. Several coroutines may receive at once: first come,
+    /// first served. Cancelling it is safe: no message is lost.
+    ///
+    /// Args:
+    ///     text: True gives a str. If a BINARY message is not UTF-8, UnicodeDecodeError is
+    ///         raised, which has its bytes, and the connection stays open.
+    ///     mask: Accepted and ignored.
+    ///
+    /// Raises:
+    ///     ConnectionClosed: When the connection is closed; it is an asyncio.IncompleteReadError
+    ///         and a ConnectionResetError as well. Messages that arrived come first.
     #[pyo3(signature = (text = false, mask = false))]
     fn receive(slf: &Bound<'_, Self>, text: bool, mask: bool) -> PyResult<Py<Operation>> {
-        let _inert = mask;
+        // The original's flag; a masked frame from the server fails the connection (RFC 6455 5.1).
+        let _ = mask;
         let decode = if text { Decode::Str } else { Decode::Bytes };
         receive(slf.as_super(), "Converse.receive", decode, Style::Converse)
     }

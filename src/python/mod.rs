@@ -37,7 +37,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<faces::ClientConnection>()?;
     module.add_class::<faces::Converse>()?;
     module.add_class::<operation::Operation>()?;
-    module.add_function(wrap_pyfunction!(opening::open, module)?)?;
+    module.add_function(wrap_pyfunction!(opening::open_connection, module)?)?;
     slots::install(&py.get_type::<operation::Operation>())?;
     let stop = wrap_pyfunction!(stop_lifeline, module)?;
     py.import("atexit")?.call_method1("register", (stop,))?;

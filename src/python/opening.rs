@@ -35,8 +35,8 @@ use crate::protocol::handshake::{Fields, Request, Response, Wanted};
     subprotocols = Vec::new(), ssl = None, tls = None, server_hostname = None, sock = None,
     timeout = None
 ))]
-#[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "the options")]
-pub(super) fn open<'py>(
+#[expect(clippy::too_many_arguments, reason = "the options")]
+pub(super) fn open_connection<'py>(
     py: Python<'py>,
     uri: String,
     request_line: Option<String>,

@@ -81,6 +81,7 @@ pub(super) enum SendStyle {
     Converse,
 }
 
+/// What send() and receive() return: awaitable once, like a coroutine.
 #[pyclass(frozen, module = "aiowebsocket._core")]
 pub(super) struct Operation {
     driver: Py<Driver>,
@@ -229,7 +230,8 @@ impl Operation {
 
     #[pyo3(signature = (value, /))]
     fn send(&self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
-        let _nothing_is_received_here = value;
+        // A task sends None: there is nothing to tell an operation.
+        let _ = value;
         match self.step(py)? {
             Step::Yield(value) => Ok(value),
             Step::Return(value) => Err(PyStopIteration::new_err((value,))),

@@ -13,18 +13,20 @@ use crate::drive::{Link, Wants};
 use crate::protocol::{Close, CloseCode, Kind, SendError};
 
 /// Writes the message at once, as far as the network takes it; says where to wait, if need be.
-pub(super) fn attempt(driver: &Bound<'_, Driver>, send: &Send) -> PyResult<Attempt> {
+pub(super) fn attempt(driver: &Bound<'_, Driver>, order: &Send) -> PyResult<Attempt> {
     let (py, this) = (driver.py(), driver.get());
-    if send.style == SendStyle::Message && this.held.load(Ordering::Relaxed) {
+    if order.style == SendStyle::Message && this.held.load(Ordering::Relaxed) {
         return Ok(Attempt::Park(Place::Turn));
     }
-    let bytes_kind = |payload: &[u8]| match send.style {
-        SendStyle::Converse => Kind::of_bytes(payload, send.fin),
+    let bytes_kind = |payload: &[u8]| match order.style {
+        SendStyle::Converse => Kind::of_bytes(payload, order.fin),
         SendStyle::Message | SendStyle::Fragment => Kind::Binary,
     };
-    let message = send.message.bind(py);
-    let sent = message::with_payload(message, send.text, send.fin, bytes_kind, |kind, payload| {
-        this.link().send(kind, send.fin, payload)
+    // A part of a message may end within a code point, and the next begin there.
+    let whole = order.fin && !(order.text == Some(true) && this.link().sending_fragments());
+    let message = order.message.bind(py);
+    let sent = message::with_payload(message, order.text, whole, bytes_kind, |kind, payload| {
+        this.link().send(kind, order.fin, payload)
     })?;
     match sent {
         Ok(wants) => {
@@ -32,7 +34,7 @@ pub(super) fn attempt(driver: &Bound<'_, Driver>, send: &Send) -> PyResult<Attem
             Driver::watch(driver, wants)?;
             Ok(done_or_park(py, wants))
         }
-        Err(SendError::Closed) if send.style == SendStyle::Converse => drop_unsent(this, py),
+        Err(SendError::Closed) if order.style == SendStyle::Converse => drop_unsent(this, py),
         Err(SendError::Closed) => Err(this.closed_error(py)),
         Err(error) => Err(errors::send_error(py, &error)),
     }

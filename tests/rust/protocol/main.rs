@@ -161,7 +161,7 @@ proptest! {
         for fragments in &payloads {
             let last = fragments.len() - 1;
             for (number, fragment) in fragments.iter().enumerate() {
-                let opcode = if number == 0 { 0x01 } else { 0x00 };
+                let opcode = u8::from(number == 0);
                 let fin = if number == last { 0x80 } else { 0 };
                 bytes.extend(frame(opcode | fin, fragment.as_bytes()));
             }

@@ -1,0 +1,50 @@
+"""What users read: docstrings where they look, and the same ones in the stub."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import aiowebsocket
+from aiowebsocket import _core
+
+STUB = Path(aiowebsocket.__file__).with_name("_core.pyi")
+
+
+def stub_docstrings() -> dict[str, str]:
+    found = {}
+    for statement in ast.parse(STUB.read_text("utf-8")).body:
+        if isinstance(statement, ast.ClassDef):
+            found[statement.name] = ast.get_docstring(statement)
+            for member in statement.body:
+                if isinstance(member, ast.FunctionDef):
+                    found[f"{statement.name}.{member.name}"] = ast.get_docstring(member)
+    return {name: docstring for name, docstring in found.items() if docstring}
+
+
+@pytest.mark.parametrize("name", sorted(stub_docstrings()))
+def test_the_stub_and_the_engine_have_the_same_docstring(name: str) -> None:
+    class_name, _, member = name.partition(".")
+    documented = getattr(_core, class_name)
+    if member:
+        documented = getattr(documented, member)
+    assert inspect.getdoc(documented) == stub_docstrings()[name]
+
+
+@pytest.mark.parametrize("name", aiowebsocket.__all__)
+def test_every_public_name_is_documented(name: str) -> None:
+    public = getattr(aiowebsocket, name)
+    if inspect.isclass(public):
+        assert public.__doc__
+        for member, value in inspect.getmembers(public):
+            if not member.startswith("_") and (callable(value) or isinstance(value, property)):
+                assert inspect.getdoc(value), f"{name}.{member}"
+
+
+def test_help_tells_how_to_use_the_original_face() -> None:
+    text = inspect.getdoc(aiowebsocket.AioWebSocket) or ""
+    for word in ("async with", "manipulator", "receive", "timeout", "max_size"):
+        assert word in text
