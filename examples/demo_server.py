@@ -2,14 +2,16 @@
 
 Its certificate is signed by a throw-away CA, made when it starts; a client trusts it by
 SSL_CERT_FILE. It prints two addresses and the CA's file, a line each, and runs until Ctrl-C.
+
+    python examples/demo_server.py --port 8765
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import ssl
-import sys
 import tempfile
 from pathlib import Path
 
@@ -37,10 +39,10 @@ def port_of(server: Server) -> int:
     return port
 
 
-async def main(ca_file: Path) -> None:
+async def main(ca_file: Path, port: int) -> None:
     context = server_context(ca_file)
     async with (
-        serve(echo, "127.0.0.1", 0) as plain,
+        serve(echo, "127.0.0.1", port) as plain,
         serve(echo, "127.0.0.1", 0, ssl=context) as encrypted,
     ):
         print(f"ws://localhost:{port_of(plain)}")
@@ -51,4 +53,8 @@ async def main(ca_file: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(main(Path(sys.argv[1] if len(sys.argv) > 1 else f"{folder}/ca.pem")))
+        arguments = argparse.ArgumentParser(description="An echo server on ws and wss.")
+        arguments.add_argument("--port", type=int, default=0, help="of ws; 0 is any free one")
+        arguments.add_argument("--ca-file", type=Path, default=Path(folder, "ca.pem"))
+        given = arguments.parse_args()
+        asyncio.run(main(given.ca_file, given.port))

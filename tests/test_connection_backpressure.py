@@ -182,7 +182,7 @@ async def test_an_application_that_does_not_receive_stops_the_peer_and_loses_not
         assert flood.sent < flood.total
         peer.go.set()
         for number in range(flood.total):
-            message = await asyncio.wait_for(ws.recv(), 10)
+            message: str | bytes = await asyncio.wait_for(ws.recv(), 10)
             assert isinstance(message, bytes)
             assert len(message) == CHUNK
             assert message[:4] == number.to_bytes(4, "big") == message[-4:]

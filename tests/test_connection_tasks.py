@@ -93,6 +93,7 @@ async def test_wait_for_passes_the_message_and_the_timeout(raw_peer: MakeRawPeer
 
 @since_3_11
 async def test_a_task_group_and_a_timeout_hold_send_and_recv(raw_peer: MakeRawPeer) -> None:
+    receiving: asyncio.Task[Any]
     async with connect(raw_peer(echo).uri) as ws:
         async with asyncio.TaskGroup() as group:  # type: ignore[attr-defined]
             receiving = group.create_task(ws.recv())
@@ -105,6 +106,7 @@ async def test_a_task_group_and_a_timeout_hold_send_and_recv(raw_peer: MakeRawPe
 
 @since_3_11
 async def test_a_failing_task_group_takes_its_parked_recv_along(raw_peer: MakeRawPeer) -> None:
+    receiving: asyncio.Task[Any]
     async with connect(raw_peer(echo).uri) as ws:
         with pytest.raises(BaseException) as raised:  # noqa: PT011, PT012
             async with asyncio.TaskGroup() as group:  # type: ignore[attr-defined]

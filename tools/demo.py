@@ -46,7 +46,7 @@ def main() -> int:
 @contextlib.contextmanager
 def running_server(ca_file: Path) -> Iterator[tuple[str, str]]:
     """The server's two addresses, once it listens; it is ended at the end."""
-    command = [sys.executable, str(EXAMPLES / "demo_server.py"), str(ca_file)]
+    command = [sys.executable, str(EXAMPLES / "demo_server.py"), "--ca-file", str(ca_file)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import ssl
@@ -10,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from peers.echo_paths import Order, cut, read_path
@@ -27,7 +29,8 @@ async def handle(connection: ServerConnection) -> None:
         for number in range(order.count):
             await connection.send(str(number))
     else:
-        await echo(connection, order)
+        with contextlib.suppress(ConnectionClosed):
+            await echo(connection, order)
 
 
 async def echo(connection: ServerConnection, order: Order) -> None:
