@@ -9,27 +9,38 @@ import asyncio
 import contextlib
 import random
 import sys
+from typing import TYPE_CHECKING
 
-from aiowebsocket import AioWebSocketError, connect
+from aiowebsocket import ConnectError, ConnectionClosedError, connect
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST_DELAY = 60.0
+
+
+def delays() -> Iterator[float]:
+    """The waits that RFC 6455 7.2.3 asks for, so that not all clients come back at once."""
+    yield random.uniform(0, 5)
+    delay = 5.0
+    while True:
+        yield delay
+        delay = min(2 * delay, LONGEST_DELAY)
 
 
 async def listen(uri: str) -> None:
-    wait = FIRST_WAIT
+    waits = delays()
     while True:
         try:
             async with connect(uri) as ws:
                 print("connected", flush=True)
-                wait = FIRST_WAIT
+                waits = delays()
                 async for message in ws:
                     print("<", message, flush=True)
             print("the server has closed the connection", flush=True)
-        except AioWebSocketError as error:
+        except (ConnectError, ConnectionClosedError) as error:
             print(error, flush=True)
-        # Not all clients of a server that comes back may knock in the same moment.
-        await asyncio.sleep(wait * random.uniform(0.5, 1.5))
-        wait = min(2 * wait, LONGEST_WAIT)
+        await asyncio.sleep(next(waits))
 
 
 if __name__ == "__main__":

@@ -122,6 +122,7 @@ async def test_a_failing_task_group_takes_its_parked_recv_along(raw_peer: MakeRa
 @since_3_12
 async def test_the_eager_task_factory_is_welcome(raw_peer: MakeRawPeer) -> None:
     asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
+    receiving: asyncio.Task[Any]
     async with connect(raw_peer(echo).uri) as ws:
         for number in range(20):
             receiving = asyncio.create_task(ws.recv())

@@ -164,21 +164,19 @@ impl Link {
         }
     }
 
-    /// Takes the oldest message: `read` makes the one copy of its payload.
-    pub fn take<R>(self: &Arc<Self>, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<(R, Wants)> {
+    /// Takes the oldest message: `read` makes the one copy of its payload. The flag says whether the
+    /// link wants to be read.
+    pub fn take<R>(self: &Arc<Self>, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<(R, bool)> {
         let mut open = self.lock();
         let taken = open.engine.take(read)?;
-        Some((taken, self.settle(open)))
+        Some((taken, open.after_taking()))
     }
 
     /// Takes what has arrived of the oldest message, whole or not.
-    pub fn take_chunk<R>(
-        self: &Arc<Self>,
-        read: impl FnOnce(Chunk<'_>) -> R,
-    ) -> Option<(R, Wants)> {
+    pub fn take_chunk<R>(self: &Arc<Self>, read: impl FnOnce(Chunk<'_>) -> R) -> Option<(R, bool)> {
         let mut open = self.lock();
         let taken = open.engine.take_chunk(read)?;
-        Some((taken, self.settle(open)))
+        Some((taken, open.after_taking()))
     }
 
     pub fn events(&self) -> Vec<Event> {
@@ -292,10 +290,24 @@ impl Open {
         }
     }
 
-    fn give_buffers_back(&mut self) {
+    /// Taking changes nothing on the wire: only whether there is room for more to come.
+    fn after_taking(&mut self) -> bool {
+        self.give_input_back();
+        self.wants_input()
+    }
+
+    fn wants_input(&self) -> bool {
+        self.engine.wants_input() || self.output_failed
+    }
+
+    fn give_input_back(&mut self) {
         if let Some(buffer) = self.engine.reclaim_input() {
             pool::give_input(buffer);
         }
+    }
+
+    fn give_buffers_back(&mut self) {
+        self.give_input_back();
         if let Some(buffer) = self.engine.reclaim_output() {
             pool::give_output(buffer);
         }
@@ -306,7 +318,7 @@ impl Open {
         let unsent = self.engine.unsent();
         let holds_output = self.stream.as_ref().is_some_and(Stream::holds_output);
         Wants {
-            read: self.engine.wants_input() || self.output_failed,
+            read: self.wants_input(),
             write: !self.output_failed && (unsent > 0 || holds_output),
             messages: self.engine.queued(),
             chunk: self.engine.has_chunk(),

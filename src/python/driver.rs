@@ -88,11 +88,7 @@ impl Driver {
     }
 
     pub(super) fn until_closed(&self, py: Python<'_>) -> Attempt {
-        if self.released.load(Ordering::Relaxed) {
-            Attempt::Done(py.None())
-        } else {
-            Attempt::Park(Place::Closers)
-        }
+        if self.is_released() { Attempt::Done(py.None()) } else { Attempt::Park(Place::Closers) }
     }
 
     pub(super) fn latency(&self) -> f64 {
@@ -151,26 +147,34 @@ impl Driver {
 
     /// Tells the loop what to watch, where that has changed.
     pub(super) fn watch(slf: &Bound<'_, Self>, wants: Wants) -> PyResult<()> {
+        Self::watch_input(slf, wants.read)?;
         let (py, this) = (slf.py(), slf.get());
-        let Watched { reading, writing } = &this.watched;
-        if wants.read != reading.load(Ordering::Relaxed) && !this.released.load(Ordering::Relaxed) {
-            reading.store(wants.read, Ordering::Relaxed);
-            if wants.read {
-                this.event_loop.add_reader(py, this.descriptor, slf)?;
-            } else {
-                this.event_loop.remove_reader(py, this.descriptor)?;
-            }
+        if this.watched.writing.load(Ordering::Relaxed) == wants.write || this.is_released() {
+            return Ok(());
         }
-        if wants.write != writing.load(Ordering::Relaxed) && !this.released.load(Ordering::Relaxed)
-        {
-            writing.store(wants.write, Ordering::Relaxed);
-            if wants.write {
-                this.event_loop.add_writer(py, this.descriptor, slf)?;
-            } else {
-                this.event_loop.remove_writer(py, this.descriptor)?;
-            }
+        this.watched.writing.store(wants.write, Ordering::Relaxed);
+        if wants.write {
+            this.event_loop.add_writer(py, this.descriptor, slf)
+        } else {
+            this.event_loop.remove_writer(py, this.descriptor)
         }
-        Ok(())
+    }
+
+    pub(super) fn watch_input(slf: &Bound<'_, Self>, wanted: bool) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        if this.watched.reading.load(Ordering::Relaxed) == wanted || this.is_released() {
+            return Ok(());
+        }
+        this.watched.reading.store(wanted, Ordering::Relaxed);
+        if wanted {
+            this.event_loop.add_reader(py, this.descriptor, slf)
+        } else {
+            this.event_loop.remove_reader(py, this.descriptor)
+        }
+    }
+
+    fn is_released(&self) -> bool {
+        self.released.load(Ordering::Relaxed)
     }
 
     /// Lets go of the descriptor: the loop forgets it first, for its number may be reused at once.
@@ -295,7 +299,7 @@ impl Driver {
     /// Ends the connection without waiting: nobody holds it any more.
     pub(super) fn abandon(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        if this.released.load(Ordering::Relaxed) {
+        if this.is_released() {
             return Ok(());
         }
         if this.event_loop.is_closed(py)? {

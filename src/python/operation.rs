@@ -82,7 +82,7 @@ pub(super) enum SendStyle {
 }
 
 /// What send() and receive() return: awaitable once, like a coroutine.
-#[pyclass(frozen, module = "aiowebsocket._core")]
+#[pyclass(frozen, freelist = 64, module = "aiowebsocket._core")]
 pub(super) struct Operation {
     driver: Py<Driver>,
     /// The connection as the user holds it: a parked operation keeps it open.
@@ -298,7 +298,8 @@ impl Operation {
 impl Drop for Operation {
     /// A forgotten `await` is the most common mistake; Python warns of it for its own coroutines.
     fn drop(&mut self) {
-        let stage = self.take_stage();
+        let stage = self.stage.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let stage = std::mem::replace(stage, Stage::Done);
         if matches!(stage, Stage::Done) {
             return;
         }

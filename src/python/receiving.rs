@@ -42,8 +42,8 @@ pub(super) fn attempt(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<
         (!empty).then(|| decode.copy(py, kind, payload))
     });
     match taken {
-        Some((copied, wants)) => {
-            Driver::watch(driver, wants)?;
+        Some((copied, wants_input)) => {
+            Driver::watch_input(driver, wants_input)?;
             let value = copied.map(|copied| finish(driver, receive, copied)).transpose()?;
             Ok(Attempt::Done(value.unwrap_or_else(|| py.None())))
         }
@@ -65,9 +65,9 @@ fn attempt_chunk(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attem
         .link()
         .take_chunk(|chunk| (receive.decode.copy(py, chunk.kind, chunk.payload), chunk.fin));
     match taken {
-        Some(((copied, fin), wants)) => {
+        Some(((copied, fin), wants_input)) => {
             this.mid_message.store(!fin, Ordering::Relaxed);
-            Driver::watch(driver, wants)?;
+            Driver::watch_input(driver, wants_input)?;
             let pair = (finish(driver, receive, copied)?, fin).into_pyobject(py)?;
             Ok(Attempt::Done(pair.into_any().unbind()))
         }
