@@ -231,10 +231,10 @@ class ClientConnection(_core.ClientConnection):
             await self._send_fragment("" if is_str else b"", text, fin=True)
 
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
-        unclosed = self._state == State.OPEN
+        warning = f"unclosed connection {self!r}" if self._state == State.OPEN else None
         self._abandon()
-        if unclosed:
-            _warn(f"unclosed connection {self!r}", ResourceWarning, source=self, stacklevel=2)
+        if warning is not None:
+            _warn(warning, ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state.name} to {self.remote_address}>"

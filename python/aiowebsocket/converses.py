@@ -71,10 +71,10 @@ class Converse(_core.Converse):
         return self._close_reason
 
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
-        unclosed = self._state == SocketState.opened
+        warning = f"unclosed connection {self!r}" if self._state == SocketState.opened else None
         self._abandon()
-        if unclosed:
-            _warn(f"unclosed connection {self!r}", ResourceWarning, source=self, stacklevel=2)
+        if warning is not None:
+            _warn(warning, ResourceWarning, source=self, stacklevel=2)
 
 
 class AioWebSocket:

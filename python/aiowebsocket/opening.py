@@ -115,9 +115,17 @@ def header_fields(headers: HeadersLike | None) -> list[tuple[str, str]]:
     if headers is None:
         return []
     if isinstance(headers, Headers):
-        return list(headers.raw_items())
+        return [(name, _from_wire(value)) for name, value in headers.raw_items()]
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return [(name, str(value)) for name, value in pairs]
+
+
+def _from_wire(value: str) -> str:
+    # A Headers value has a character for each byte; the engine writes text as UTF-8.
+    try:
+        return value.encode("iso-8859-1").decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def refuse_unavailable(

@@ -54,6 +54,7 @@ pub fn stop(patience: Duration) {
 
 /// Calls the link's `handle_timeout` at `deadline`, unless the link has gone by then.
 pub(super) fn arm(link: Weak<Link>, deadline: Instant) {
+    // There is one wherever a connection was opened; without one the process is about to end.
     let Ok(handle) = handle() else { return };
     handle.spawn(async move {
         tokio::time::sleep_until(deadline.into()).await;
