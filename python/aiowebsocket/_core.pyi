@@ -83,9 +83,11 @@ class Link:
     @property
     def _state(self) -> int: ...
     @property
-    def _close_code(self) -> int | None: ...
+    def close_code(self) -> int | None:
+        """The close code (RFC 6455 7.1.5): the one received, or 1006; None while open."""
     @property
-    def _close_reason(self) -> str | None: ...
+    def close_reason(self) -> str | None:
+        """The close reason (RFC 6455 7.1.6): the one received, or nothing; None while open."""
     @property
     def _queued(self) -> int: ...
     @property

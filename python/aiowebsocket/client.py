@@ -102,16 +102,6 @@ class ClientConnection(_core.ClientConnection):
         """Seconds that the last answered ping took for its round trip; 0 before the first."""
         return self._latency
 
-    @property
-    def close_code(self) -> int | None:
-        """The close code (RFC 6455 7.1.5): the one received, or 1006; None while open."""
-        return self._close_code
-
-    @property
-    def close_reason(self) -> str | None:
-        """The close reason (RFC 6455 7.1.6): the one received, or nothing; None while open."""
-        return self._close_reason
-
     async def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[str | bytes]:
         """Receive the next message in parts, each as soon as it arrives.
 

@@ -58,17 +58,7 @@ class Converse(_core.Converse):
     @property
     def closed(self) -> bool:
         """Whether the connection has ended: nothing more will be received or sent."""
-        return self._close_code is not None
-
-    @property
-    def close_code(self) -> int | None:
-        """The close code (RFC 6455 7.1.5): the one received, or 1006; None while open."""
-        return self._close_code
-
-    @property
-    def close_reason(self) -> str | None:
-        """The close reason (RFC 6455 7.1.6): the one received, or nothing; None while open."""
-        return self._close_reason
+        return self.close_code is not None
 
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
         warning = f"unclosed connection {self!r}" if self._state == SocketState.opened else None

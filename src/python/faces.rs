@@ -78,15 +78,16 @@ impl Link {
         }
     }
 
-    /// The close code and reason, as soon as the end is known.
+    /// The close code (RFC 6455 7.1.5): the one received, or 1006; None while open.
     #[getter]
-    fn _close_code(&self) -> Option<u16> {
+    fn close_code(&self) -> Option<u16> {
         let link = self.driver.get().link();
         link.wants().over.then(|| link.close_code().0)
     }
 
+    /// The close reason (RFC 6455 7.1.6): the one received, or nothing; None while open.
     #[getter]
-    fn _close_reason(&self) -> Option<String> {
+    fn close_reason(&self) -> Option<String> {
         let link = self.driver.get().link();
         let reason = || link.ending().received.map_or_else(String::new, |close| close.reason);
         link.wants().over.then(reason)
