@@ -46,7 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if inspect.iscoroutinefunction(metafunc.function):
+    is_coroutine = inspect.iscoroutinefunction(metafunc.function)
+    if is_coroutine and "loop_kind" not in metafunc.fixturenames:
         metafunc.fixturenames.append("loop_kind")
     if "loop_kind" in metafunc.fixturenames:
         metafunc.parametrize("loop_kind", event_loops.PARAMETERS)

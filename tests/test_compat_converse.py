@@ -104,7 +104,7 @@ async def test_row_send_of_anything_else_is_a_type_error(
         ("str", {"text": False}, BINARY),
         (b"valid", {"text": True}, TEXT),
     ],
-    ids=str,
+    ids=lambda value: bytes(value).hex() if isinstance(value, memoryview) else str(value),
 )
 async def test_row_opcode_of_send(
     raw_peer: MakeRawPeer, message: Any, options: dict[str, Any], opcode: int

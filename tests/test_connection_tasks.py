@@ -120,7 +120,9 @@ async def test_a_failing_task_group_takes_its_parked_recv_along(raw_peer: MakeRa
 
 
 @since_3_12
-async def test_the_eager_task_factory_is_welcome(raw_peer: MakeRawPeer) -> None:
+async def test_the_eager_task_factory_is_welcome(loop_kind: str, raw_peer: MakeRawPeer) -> None:
+    if loop_kind == "uvloop" and (3, 13) <= sys.version_info < (3, 13, 3):
+        pytest.skip("uvloop passes eager_start, which this Python's factory does not take yet")
     asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
     receiving: asyncio.Task[Any]
     async with connect(raw_peer(echo).uri) as ws:
