@@ -258,7 +258,7 @@ fn the_deadline_is_over_the_whole_and_its_message_names_the_step() {
         let error = opened(options).unwrap_err();
         assert_eq!(error.kind, OpenErrorKind::Timeout);
         let expected =
-            format!("timed out after 300ms during the opening handshake with {}", peer.address);
+            format!("timed out after 0.3 s during the opening handshake with {}", peer.address);
         assert_eq!(error.message, expected);
         assert!((300..1500).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
     }

@@ -145,7 +145,7 @@ fn a_silent_server_is_timed_out_in_the_tls_handshake() {
     options.timeout = Some(Duration::from_millis(200));
     let error = opened(options).unwrap_err();
     assert_eq!(error.kind, OpenErrorKind::Timeout);
-    let expected = "timed out after 200ms during the TLS handshake with localhost:";
+    let expected = "timed out after 0.2 s during the TLS handshake with localhost:";
     assert!(error.message.starts_with(expected), "{error}");
     assert!(error.message.ends_with(" (127.0.0.1)"), "{error}");
 }
