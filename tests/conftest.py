@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 INTERRUPT_AFTER = 60.0
 
 
-class TimeLimitError(Exception):
-    """Raised in the main thread when a test has run past its limit."""
+class TimeLimitError(KeyboardInterrupt):
+    """Raised in the main thread when a test has run past its limit.
+
+    uvloop lets no other exception of a signal handler stop the loop.
+    """
 
 
 class MakeRawPeer(Protocol):
@@ -43,6 +46,8 @@ class MakeRawPeer(Protocol):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "patience(seconds): how long this test's coroutine may take")
+    # A shell's background jobs ignore Ctrl-C, and so would the programs that we interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -64,6 +69,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     loop_kind = str(pyfuncitem.callspec.params["loop_kind"])
     event_loops.run(loop_kind, pyfuncitem.obj(**arguments), time_limit)
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, Any, Any]:
+    try:
+        return (yield)
+    except TimeLimitError as error:
+        # A test that took too long has failed; the other tests are to run.
+        raise AssertionError(str(error)) from error
 
 
 @pytest.hookimpl(wrapper=True)
