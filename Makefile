@@ -7,6 +7,7 @@ VENV ?= .venv
 PROFILE ?= release
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+CONFORMANCE_ARGS ?=
 CARGO_ARGS ?=
 
 ifeq ($(OS),Windows_NT)
@@ -30,7 +31,8 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
-	check-stubs format matrix bench bench-short wheel strace-echo clean cargo
+	check-stubs format matrix conformance conformance-short bench bench-short wheel strace-echo \
+	clean cargo
 
 help: ## this list
 	@echo "make demo   an echo server on this machine, and the documents' programs against it"
@@ -87,6 +89,12 @@ format: $(VENV)/.group-check ## lays out Rust and Python
 
 matrix: $(VENV)/.group-build ## a wheel and the Python tests on every CPython found, 3.10 to 3.14
 	$(PY) tools/matrix.py -- $(PYTEST_ARGS)
+
+conformance: $(BUILT) ## the Autobahn testsuite against both faces, on plain TCP and on TLS
+	PYTHONPATH=tests $(PY) -m conformance $(CONFORMANCE_ARGS)
+
+conformance-short: $(BUILT) ## a part of it, in under two minutes
+	PYTHONPATH=tests $(PY) -m conformance --short --jobs 2 $(CONFORMANCE_ARGS)
 
 bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## echo and flood beside other clients
 	$(PY) -m benchmarks.echo_and_flood $(BENCH_ARGS)

@@ -1,0 +1,1 @@
+"""Runs both faces of the package against the fuzzing server of the Autobahn testsuite."""
