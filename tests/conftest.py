@@ -73,21 +73,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None, Any, Any]:
-    try:
-        return (yield)
-    except TimeLimitError as error:
-        # A test that took too long has failed; the other tests are to run.
-        raise AssertionError(str(error)) from error
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol() -> Generator[None, Any, Any]:
+    """Limit the test alone: a session's fixture may have to install what it needs."""
     if not hasattr(signal, "SIGALRM"):
         return (yield)
     previous = signal.signal(signal.SIGALRM, interrupt_the_test)
     signal.setitimer(signal.ITIMER_REAL, INTERRUPT_AFTER)
     try:
         return (yield)
+    except TimeLimitError as error:
+        # A test that took too long has failed; the other tests are to run.
+        raise AssertionError(str(error)) from error
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
