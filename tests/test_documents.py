@@ -98,7 +98,8 @@ def test_a_program_echoes_and_ctrl_c_ends_it_cleanly(
     for word in ("Traceback", "panicked", "Error", "never"):
         assert word not in errors
     assert process.returncode == 0
-    assert "Client" in rest or not rest
+    # Unbuffered, print writes a line and its end apart: the interrupt may come between.
+    assert "Client" in rest or not rest.strip()
 
 
 def test_ctrl_c_while_a_receive_is_parked_ends_cleanly(
