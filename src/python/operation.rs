@@ -317,13 +317,13 @@ impl Drop for Operation {
 }
 
 fn warn_never_awaited(py: Python<'_>, name: &str) {
+    // With an exception on its way, the await was interrupted (by Ctrl-C, say), not forgotten.
+    if PyErr::occurred(py) {
+        return;
+    }
     let category = py.get_type::<PyRuntimeWarning>();
     let Ok(message) = CString::new(format!("coroutine '{name}' was never awaited")) else { return };
-    let raised_meanwhile = PyErr::take(py);
     if let Err(error) = PyErr::warn(py, &category, &message, 1) {
         error.write_unraisable(py, None);
-    }
-    if let Some(error) = raised_meanwhile {
-        error.restore(py);
     }
 }
