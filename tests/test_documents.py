@@ -7,19 +7,16 @@ its globals from outside, its text stays what it is.
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
-import sys
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 import documents
+from programs import PATIENCE, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from peers.process import ServerProcess
@@ -37,7 +34,6 @@ forgotten = {"asyncio": asyncio, "logging": logging, "datetime": datetime}
 runpy.run_path(program, forgotten if "first" in program else None, "__main__")
 """
 
-PATIENCE = 20.0
 
 # The second program asks for TLS with ssl=True, whatever the scheme says.
 CASES = [
@@ -48,25 +44,11 @@ CASES = [
 ]
 
 
-@contextlib.contextmanager
-def running(folder: Path, name: str, uri: str, loop_kind: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that runs a program; whatever happens, it is gone at the end."""
+def program_file(folder: Path, name: str, uri: str) -> str:
+    """One of the documents' programs with only its address changed."""
     path = folder / f"{name.replace(' ', '_')}.py"
     path.write_text(documents.addressed(documents.PROGRAMS[name], uri))
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-c", RUNNER, str(path), loop_kind],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    watchdog = threading.Timer(PATIENCE, process.kill)
-    watchdog.start()
-    try:
-        with process:
-            yield process
-    finally:
-        watchdog.cancel()
-        process.kill()
+    return str(path)
 
 
 def read_echoes(process: subprocess.Popen[str], count: int) -> list[str]:
@@ -87,7 +69,7 @@ def test_a_program_echoes_and_ctrl_c_ends_it_cleanly(
 ) -> None:
     path = "/ajaxchattest" if "header" in name else ""
     uri = websockets_server.uri(scheme, path)
-    with running(tmp_path, name, uri, loop_kind) as process:
+    with running("-c", RUNNER, program_file(tmp_path, name, uri), loop_kind) as process:
         lines = read_echoes(process, 5)
         process.send_signal(signal.SIGINT)
         rest, errors = process.communicate()
@@ -114,13 +96,7 @@ def test_ctrl_c_while_a_receive_is_parked_ends_cleanly(
     )
     path = tmp_path / "silent.py"
     path.write_text(documents.addressed(silent, websockets_server.uri("ws")))
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-c", RUNNER, str(path), loop_kind],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    with running("-c", RUNNER, str(path), loop_kind) as process:
         assert process.stdout is not None
         assert "Client send" in process.stdout.readline()
         with pytest.raises(subprocess.TimeoutExpired):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import re
 import runpy
 import signal
-import subprocess
-import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +13,16 @@ import pytest
 
 from peers import frames
 from peers.authority import Authority
+from programs import PATIENCE, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import subprocess
 
     from conftest import MakeRawPeer
     from peers.process import ServerProcess
     from peers.raw import Session
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PATIENCE = 20.0
 
 # The examples, each with the test that runs it; helper programs and the documents' own included.
 COVERED = {
@@ -38,26 +34,6 @@ COVERED = {
     "documents_wss.py",
     "reconnecting_listener.py",
 }
-
-
-@contextlib.contextmanager
-def running(*command: str) -> Iterator[subprocess.Popen[str]]:
-    """An example as a process; whatever happens, it is gone at the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-u", *command],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    watchdog = threading.Timer(PATIENCE, process.kill)
-    watchdog.start()
-    try:
-        with process:
-            yield process
-    finally:
-        watchdog.cancel()
-        process.kill()
 
 
 def output_of(name: str, *arguments: str, keyboard: str = "") -> str:
