@@ -136,7 +136,7 @@ async def test_row_union_header_works_with_a_fixed_key(raw_peer: MakeRawPeer) ->
 async def test_row_union_header_works_with_browser_headers_pasted_whole(
     websockets_server: ServerProcess,
 ) -> None:
-    """Whether deflate is then spoken or not offered, messages have to come through."""
+    """The server takes the offer that came with them, so deflate is spoken."""
     pasted = {
         "Host": "pasted.example",
         "Connection": "Upgrade",
@@ -149,6 +149,9 @@ async def test_row_union_header_works_with_browser_headers_pasted_whole(
         "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits",
     }
     async with AioWebSocket(websockets_server.uri("ws"), union_header=pasted) as aws:
+        assert aws.response is not None
+        agreed = aws.response.headers["Sec-WebSocket-Extensions"]
+        assert agreed.startswith("permessage-deflate")
         for size in (1, 1000, 100_000):
             await aws.manipulator.send("x" * size)
             assert await aws.manipulator.receive() == b"x" * size

@@ -121,7 +121,8 @@ async def test_the_request_carries_exactly_what_rfc_6455_asks_for(raw_peer: Make
     assert len(base64.b64decode(request["Sec-WebSocket-Key"], validate=True)) == 16
     assert request.all("Origin") == []
     assert request.all("Sec-WebSocket-Protocol") == []
-    assert request.all("Sec-WebSocket-Extensions") == []
+    offer = "permessage-deflate; client_max_window_bits"
+    assert request["Sec-WebSocket-Extensions"] == offer
 
 
 async def test_each_connection_has_a_key_of_its_own(raw_peer: MakeRawPeer) -> None:

@@ -259,7 +259,7 @@ async def test_negotiation_error_when_the_server_chose_what_was_not_offered(
         return session.receive_ending()
 
     peer = raw_peer(script)
-    error = await refusal(peer.uri, subprotocols=["chat"])
+    error = await refusal(peer.uri, subprotocols=["chat"], compression=None)
     assert type(error) in (aiowebsocket.NegotiationError, aiowebsocket.InvalidHeader)
     assert isinstance(error, aiowebsocket.InvalidHandshake)
     assert_readable(error, fact)

@@ -17,6 +17,7 @@ from aiowebsocket import (
     Close,
     ConnectionClosedError,
     ConnectionClosedOK,
+    PerMessageDeflate,
     connect,
 )
 
@@ -112,7 +113,21 @@ def assert_same(echoes: list[Any], messages: list[Any]) -> None:
 async def test_every_length_comes_back_as_it_was_sent(
     server: Server, scheme: str, messages: list[Any]
 ) -> None:
-    async with connect(server.uri(scheme), max_size=PLENTY) as ws:
+    async with connect(server.uri(scheme), max_size=PLENTY, compression=None) as ws:
+        assert_same(await sweep(ws.send, ws.recv, messages), messages)
+
+
+@every_server
+@pytest.mark.parametrize("takeover", [True, False], ids=["takeover", "no takeover"])
+async def test_compressed_messages_come_back_as_they_were_sent(
+    server: Server, scheme: str, takeover: bool
+) -> None:
+    compression = PerMessageDeflate(
+        server_no_context_takeover=not takeover, client_no_context_takeover=not takeover
+    )
+    uri, messages = server.uri(scheme), [*some_of(BINARIES), *some_of(TEXTS)]
+    async with connect(uri, max_size=PLENTY, compression=compression) as ws:
+        assert ws.compression is not None
         assert_same(await sweep(ws.send, ws.recv, messages), messages)
 
 
@@ -140,7 +155,7 @@ async def test_messages_sent_in_fragments_arrive_whole(
     server: Server, scheme: str, messages: list[Any], parts: int
 ) -> None:
     chosen = some_of(messages)
-    async with connect(server.uri(scheme), max_size=PLENTY) as ws:
+    async with connect(server.uri(scheme), max_size=PLENTY, compression=None) as ws:
 
         def send(message: Any) -> Any:
             return ws.send(cut(message, len(message) // parts + 1))
@@ -190,12 +205,12 @@ async def test_messages_received_in_fragments_are_assembled(
 ) -> None:
     """Pieces of 7 bytes cut the text's characters at each of their bytes."""
     small = messages[0:400:3]
-    async with connect(server.uri(scheme, f"/fragments?size=7&ping={ping}")) as ws:
+    few = server.uri(scheme, f"/fragments?size=7&ping={ping}")
+    async with connect(few, compression=None) as ws:
         assert_same(await sweep(ws.send, ws.recv, small), small)
     big = [messages[index] for index in FEW_BIG]
-    async with connect(
-        server.uri(scheme, f"/fragments?size=4099&ping={ping}"), max_size=PLENTY
-    ) as ws:
+    many = server.uri(scheme, f"/fragments?size=4099&ping={ping}")
+    async with connect(many, max_size=PLENTY, compression=None) as ws:
         assert_same(await sweep(ws.send, ws.recv, big), big)
 
 

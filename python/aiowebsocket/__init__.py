@@ -7,6 +7,7 @@ Two faces over one engine: `connect` and `ClientConnection` in the shape that pe
 
 from ._core import __version__
 from .client import USER_AGENT, ClientConnection, connect
+from .compression import PerMessageDeflate
 from .converses import AioWebSocket, Converse
 from .enumerations import (
     CloseCode,
@@ -80,6 +81,7 @@ __all__ = [
     "MultipleValuesError",
     "NegotiationError",
     "PayloadTooBig",
+    "PerMessageDeflate",
     "ProtocolError",
     "Request",
     "ResolveError",

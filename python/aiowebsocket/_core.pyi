@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, final, overload
 
 from typing_extensions import Buffer, Self, disjoint_base
 
+from .compression import PerMessageDeflate
 from .exceptions import ConnectionClosed
 from .handshake import Request, Response
 from .opening import Settings
@@ -35,6 +36,7 @@ def open_connection(
     defaults: list[tuple[str, str]] = ...,
     default_origin: bool = False,
     subprotocols: list[str] = ...,
+    deflate: PerMessageDeflate | None = None,
     ssl: bool | None = None,
     tls: TLSConfig | None = None,
     server_hostname: str | None = None,
@@ -50,6 +52,8 @@ class Opened:
     def response(self) -> Response: ...
     @property
     def subprotocol(self) -> str | None: ...
+    @property
+    def deflate(self) -> tuple[bool, bool, int, int] | None: ...
     @property
     def local_address(self) -> Any: ...
     @property
@@ -109,6 +113,7 @@ class ClientConnection(Link):
         message: _Data | Iterable[_Data] | AsyncIterable[_Data],
         *,
         text: bool | None = None,
+        compress: bool | None = None,
     ) -> Coroutine[Any, Any, None]:
         """Send a message (RFC 6455 5.6).
 
@@ -122,6 +127,9 @@ class ClientConnection(Link):
         Args:
             message: The message.
             text: True sends TEXT, False BINARY, whatever the type; bytes must then be UTF-8.
+            compress: Where compression was agreed on, True and False decide for this message; None
+                leaves it to the message's length. Use False for what is compressed already, and for
+                secrets beside text that others choose (RFC 7692 8).
 
         Raises:
             ConnectionClosed: When the connection is closed.
@@ -152,13 +160,21 @@ class ClientConnection(Link):
     def _recv_chunk(
         self, decode: bool | None, begins: bool
     ) -> Operation[tuple[str | bytes, bool]]: ...
-    def _send_fragment(self, message: _Data, text: bool | None, fin: bool) -> Operation[None]: ...
+    def _send_fragment(
+        self, message: _Data, text: bool | None, compress: bool | None, fin: bool
+    ) -> Operation[None]: ...
     def _hold(self, hold: bool) -> None: ...
 
 class Converse(Link):
     def __new__(cls, opened: Opened, settings: Settings) -> Self: ...
     def send(
-        self, message: _Data, fin: bool = True, mask: bool = True, *, text: bool | None = None
+        self,
+        message: _Data,
+        fin: bool = True,
+        mask: bool = True,
+        *,
+        text: bool | None = None,
+        compress: bool | None = None,
     ) -> Operation[None]:
         """Send a message.
 
@@ -174,6 +190,8 @@ class Converse(Link):
             fin: False sends a fragment: the next `send` continues the message (RFC 6455 5.4).
             mask: True; a client must mask (RFC 6455 5.1).
             text: True sends TEXT, False BINARY, whatever the type.
+            compress: Where compression was agreed on, True and False decide for this message; None
+                leaves it to the message's length.
 
         Raises:
             ConnectionClosed: When the connection is known to be closed.

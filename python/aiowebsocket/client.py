@@ -22,14 +22,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _core
+from .compression import PerMessageDeflate
 from .enumerations import CloseCode, State
 from .exceptions import ConnectError, InvalidHandshake, InvalidMessage, InvalidStatus
 from .handshake import HeadersLike, Request, Response
 from .opening import (
     LOGGER,
+    CompressionOption,
     Settings,
     SSLOption,
     header_fields,
+    offered_compression,
     open_connection,
     refuse_unavailable,
 )
@@ -77,6 +80,8 @@ class ClientConnection(_core.ClientConnection):
         self.request = opened.request
         self.response = opened.response
         self.subprotocol = opened.subprotocol
+        self._deflate = opened.deflate
+        self._settings = settings
         self.local_address = opened.local_address
         self.remote_address = opened.remote_address
         self.logger = settings.logger
@@ -96,6 +101,22 @@ class ClientConnection(_core.ClientConnection):
     def state(self) -> State:
         """The state of the connection (RFC 6455 4.1, 7.1.3, 7.1.4)."""
         return State(self._state)
+
+    @property
+    def compression(self) -> PerMessageDeflate | None:
+        """What was agreed on of permessage-deflate (RFC 7692 7.1); None without compression."""
+        if self._deflate is None:
+            return None
+        options = self._settings.compression
+        return PerMessageDeflate(
+            server_no_context_takeover=self._deflate[0],
+            client_no_context_takeover=self._deflate[1],
+            server_max_window_bits=self._deflate[2],
+            client_max_window_bits=self._deflate[3],
+            level=options.level,
+            mem_level=options.mem_level,
+            threshold=options.threshold,
+        )
 
     @property
     def latency(self) -> float:
@@ -193,13 +214,15 @@ class ClientConnection(_core.ClientConnection):
         else:
             await self.close(CloseCode.INTERNAL_ERROR)
 
-    async def _send_fragments(self, message: object, text: bool | None) -> None:
+    async def _send_fragments(
+        self, message: object, text: bool | None, compress: bool | None
+    ) -> None:
         """Send an iterable's items as the fragments of one message (RFC 6455 5.4)."""
         fragments = _fragments(message)
         async with self._turn:
             self._hold(True)
             try:
-                await self._send_each(fragments, text)
+                await self._send_each(fragments, text, compress)
             except BaseException:
                 if self._sending_fragments:
                     # Half a message has gone, and nothing but its other half could follow.
@@ -208,7 +231,9 @@ class ClientConnection(_core.ClientConnection):
             finally:
                 self._hold(False)
 
-    async def _send_each(self, fragments: AsyncIterator[Data], text: bool | None) -> None:
+    async def _send_each(
+        self, fragments: AsyncIterator[Data], text: bool | None, compress: bool | None
+    ) -> None:
         is_str: bool | None = None
         async for fragment in fragments:
             if is_str is None:
@@ -216,9 +241,9 @@ class ClientConnection(_core.ClientConnection):
                 text = is_str if text is None else text
             elif isinstance(fragment, str) is not is_str:
                 raise TypeError("the fragments of a message are all str or all bytes-like")
-            await self._send_fragment(fragment, text, fin=False)
+            await self._send_fragment(fragment, text, compress, fin=False)
         if is_str is not None:
-            await self._send_fragment("" if is_str else b"", text, fin=True)
+            await self._send_fragment("" if is_str else b"", text, compress, fin=True)
 
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
         warning = f"unclosed connection {self!r}" if self._state == State.OPEN else None
@@ -254,7 +279,9 @@ class connect:  # noqa: N801 - known by this name
             server may be hostile. A larger one closes the connection with 1009. None is no limit.
         max_buffered: Bytes of received messages that may wait: 4 MiB. Beyond, reading pauses.
         write_limit: Bytes of output that may wait: 32 KiB. Beyond, `send` waits.
-        compression: Not available yet; only None.
+        compression: "deflate" offers compression to the server (RFC 7692), as browsers do; a
+            `PerMessageDeflate` says how; None offers none. A Sec-WebSocket-Extensions among
+            `additional_headers` takes the offer's place.
         ping_interval: Not available yet; only None.
         ping_timeout: Seconds to wait for a pong, once pings are sent.
         sock: A connected socket to use. The connection owns it from then on.
@@ -285,24 +312,24 @@ class connect:  # noqa: N801 - known by this name
         max_size: int | None = 2**20,
         max_buffered: int = 2**22,
         write_limit: int = 2**15,
-        compression: str | None = None,
+        compression: CompressionOption = "deflate",
         ping_interval: float | None = None,
         ping_timeout: float | None = 20,
         sock: "socket.socket | None" = None,
         logger: logging.Logger | None = None,
         process_exception: Callable[[Exception], Exception | None] | None = None,
     ) -> None:
-        refuse_unavailable(
-            compression=compression, ping_interval=ping_interval, ping_timeout=ping_timeout
-        )
+        refuse_unavailable(ping_interval=ping_interval, ping_timeout=ping_timeout)
         if ssl and uri.lower().startswith(("ws:", "http:")):
             raise ValueError(f"ssl={ssl!r} has no meaning without TLS: the URI is not wss://")
         self._uri = uri
+        self._compression = offered_compression(compression)
         self._settings = Settings(
             max_size=max_size,
             max_buffered=max_buffered,
             write_limit=write_limit,
             close_timeout=close_timeout,
+            compression=self._compression,
             logger=LOGGER if logger is None else logger,
         )
         self._ssl = ssl
@@ -331,6 +358,7 @@ class connect:  # noqa: N801 - known by this name
             server_hostname=self._server_hostname,
             subprotocols=self._subprotocols,
             open_timeout=self._open_timeout,
+            compression=self._compression,
             headers=self._headers,
             defaults=self._defaults,
             sock=self._sock,

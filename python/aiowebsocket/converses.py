@@ -15,9 +15,11 @@ from .enumerations import CloseCode, SocketState
 from .handshake import Response
 from .opening import (
     LOGGER,
+    CompressionOption,
     Settings,
     SSLOption,
     header_fields,
+    offered_compression,
     open_connection,
     refuse_unavailable,
 )
@@ -89,7 +91,8 @@ class AioWebSocket:
         read_timeout: Kept for old scripts, without effect: a listener may be idle for longer.
         ssl: None: TLS with `wss://`. True: TLS always. A `TLSConfig`: TLS as it says.
         subprotocols: Subprotocols to offer, in order of preference (RFC 6455 1.9).
-        compression: Not available yet; only None.
+        compression: "deflate" or a `PerMessageDeflate` offers compression (RFC 7692). None, like
+            the original, offers it only where `headers` or `union_header` do.
         max_size: Largest message accepted, in bytes: 64 MiB, which the original's users will not
             meet and which a hostile server cannot abuse for long. None is no limit.
         close_timeout: Seconds for closing altogether, then the connection is aborted.
@@ -111,15 +114,13 @@ class AioWebSocket:
         *,
         ssl: SSLOption = None,
         subprotocols: Sequence[str] | None = None,
-        compression: str | None = None,
+        compression: CompressionOption = None,
         max_size: int | None = 2**26,
         close_timeout: float | None = 10,
         ping_interval: float | None = None,
         ping_timeout: float | None = 20,
     ) -> None:
-        refuse_unavailable(
-            compression=compression, ping_interval=ping_interval, ping_timeout=ping_timeout
-        )
+        refuse_unavailable(ping_interval=ping_interval, ping_timeout=ping_timeout)
         self.uri = uri
         self.timeout = timeout
         self.read_timeout = read_timeout
@@ -127,12 +128,14 @@ class AioWebSocket:
         self.union_header = {} if union_header is None else union_header
         self.ssl = ssl
         self.subprotocols = subprotocols
+        self.compression = offered_compression(compression)
         self.converse: Converse | None = None
         self._settings = Settings(
             max_size=max_size,
             max_buffered=2**22,
             write_limit=2**15,
             close_timeout=close_timeout,
+            compression=self.compression,
             logger=LOGGER,
         )
 
@@ -188,6 +191,7 @@ class AioWebSocket:
             server_hostname=None,
             subprotocols=self.subprotocols,
             open_timeout=self.timeout,
+            compression=self.compression,
             request_line=request_line,
             headers=headers,
             defaults=[] if self.headers else [("User-Agent", _USER_AGENT)],

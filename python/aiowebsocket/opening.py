@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from . import _core
+from .compression import PerMessageDeflate
 from .handshake import Headers, HeadersLike, Request, Response
 from .tls import TLSConfig
 from .values import Value
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOGGER",
+    "CompressionOption",
     "SSLOption",
     "Settings",
     "header_fields",
+    "offered_compression",
     "open_connection",
     "refuse_unavailable",
 ]
@@ -29,6 +32,7 @@ __all__ = [
 LOGGER = logging.getLogger("aiowebsocket")
 
 SSLOption = TLSConfig | bool | None
+CompressionOption = PerMessageDeflate | str | None
 
 
 class Settings(Value):
@@ -39,6 +43,7 @@ class Settings(Value):
         max_buffered: Bytes of messages that may wait before reading pauses.
         write_limit: Bytes of output that may wait before send() does.
         close_timeout: Seconds that closing may take altogether; None is no limit.
+        compression: How our own messages are compressed, where the server agreed to it.
         logger: Where frames (DEBUG) and warnings go.
     """
 
@@ -46,6 +51,7 @@ class Settings(Value):
     max_buffered: int
     write_limit: int
     close_timeout: float | None
+    compression: PerMessageDeflate
     logger: logging.Logger
 
     __slots__ = __match_args__ = (
@@ -53,6 +59,7 @@ class Settings(Value):
         "max_buffered",
         "write_limit",
         "close_timeout",
+        "compression",
         "logger",
     )
 
@@ -63,11 +70,14 @@ class Settings(Value):
         max_buffered: int,
         write_limit: int,
         close_timeout: float | None,
+        compression: PerMessageDeflate | None,
         logger: logging.Logger,
     ) -> None:
         _check_at_least(0, max_size=max_size, write_limit=write_limit, close_timeout=close_timeout)
         _check_at_least(1, max_buffered=max_buffered)
-        super().__init__(max_size, max_buffered, write_limit, close_timeout, logger)
+        # Even without an offer of ours there may be one among the caller's own headers.
+        compression = compression or PerMessageDeflate()
+        super().__init__(max_size, max_buffered, write_limit, close_timeout, compression, logger)
 
 
 async def open_connection(
@@ -78,6 +88,7 @@ async def open_connection(
     server_hostname: str | None,
     subprotocols: Sequence[str] | None,
     open_timeout: float | None,
+    compression: PerMessageDeflate | None,
     headers: Iterable[tuple[str, str]],
     defaults: Iterable[tuple[str, str]] = (),
     default_origin: bool = False,
@@ -97,6 +108,7 @@ async def open_connection(
         "defaults": list(defaults),
         "default_origin": default_origin,
         "subprotocols": list(subprotocols or ()),
+        "deflate": compression,
         "ssl": switch,
         "tls": tls,
         "server_hostname": server_hostname,
@@ -128,14 +140,24 @@ def _from_wire(value: str) -> str:
         return value
 
 
-def refuse_unavailable(
-    *, compression: object, ping_interval: float | None, ping_timeout: float | None
-) -> None:
-    """Refuse options whose work is not done yet, rather than ignore them."""
-    if compression is not None:
-        raise NotImplementedError(
-            f"compression={compression!r} is not available yet; the default is None"
+def offered_compression(compression: CompressionOption) -> PerMessageDeflate | None:
+    """Say what to offer the server: None is no compression."""
+    if compression is None or isinstance(compression, PerMessageDeflate):
+        return compression
+    if isinstance(compression, str):
+        if compression == "deflate":
+            return PerMessageDeflate()
+        raise ValueError(
+            f"compression is 'deflate', None or PerMessageDeflate, not {compression!r}"
         )
+    raise TypeError(
+        "compression is 'deflate', None or PerMessageDeflate,"
+        f" not {type(compression).__name__} {compression!r}"
+    )
+
+
+def refuse_unavailable(*, ping_interval: float | None, ping_timeout: float | None) -> None:
+    """Refuse options whose work is not done yet, rather than ignore them."""
     if ping_interval is not None:
         raise NotImplementedError(
             f"ping_interval={ping_interval!r} is not available yet; the default is None"

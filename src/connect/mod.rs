@@ -26,7 +26,7 @@ pub use tls::{TlsOptions, TlsVersion};
 pub use uri::{Uri, redacted};
 
 use crate::drive::Stream;
-use crate::protocol::handshake::{HandshakeError, Request, Response, Wanted, judge};
+use crate::protocol::handshake::{Agreement, HandshakeError, Request, Response, Wanted, judge};
 use deadline::{Deadline, Progress, Step};
 use error::fault;
 use tls::Tls;
@@ -61,7 +61,7 @@ pub struct Opened {
     pub early: Vec<u8>,
     pub request: Request,
     pub response: Response,
-    pub subprotocol: Option<String>,
+    pub agreement: Agreement,
 }
 
 /// Everything that can be refused before a socket is opened is, at the first poll.
@@ -75,7 +75,7 @@ pub async fn open(options: Options) -> Result<Opened, OpenError> {
             None => return Err(deadline.passed(&progress)),
         };
     match judge(&plan.request, &answer.response) {
-        Ok(agreement) => plan.opened(transport, answer, agreement.subprotocol),
+        Ok(agreement) => plan.opened(transport, answer, agreement),
         Err(refusal @ HandshakeError::Status { .. }) => {
             let body = upgrade::refusal_body(&mut transport, &answer, deadline).await;
             let response = Response { body, ..answer.response };
@@ -151,14 +151,14 @@ impl Plan {
         self,
         transport: Transport,
         answer: Answer,
-        subprotocol: Option<String>,
+        agreement: Agreement,
     ) -> Result<Opened, OpenError> {
         let Answer { response, behind: mut early } = answer;
         let stream = transport.into_stream(&mut early).map_err(|error| {
             let sentence = format!("the connection to {} broke: {}", self.address(), fault(&error));
             OpenError::from_io(OpenErrorKind::Network, sentence, &error)
         })?;
-        Ok(Opened { stream, early, request: self.request, response, subprotocol })
+        Ok(Opened { stream, early, request: self.request, response, agreement })
     }
 }
 
@@ -203,7 +203,7 @@ impl fmt::Debug for Opened {
             .field("early", &self.early.len())
             .field("request", &self.request)
             .field("response", &self.response)
-            .field("subprotocol", &self.subprotocol)
+            .field("agreement", &self.agreement)
             .finish_non_exhaustive()
     }
 }

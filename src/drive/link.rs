@@ -17,9 +17,15 @@ use crate::protocol::{
 /// The most one call of `receive` reads: a fast peer must not own the loop.
 const FAIR_SHARE: usize = 256 * 1024;
 
+/// This many compressed bytes may take long enough to inflate that others should run meanwhile.
+const MUCH_TO_INFLATE: usize = 4 * 1024;
+/// And this many bytes to compress.
+const MUCH_TO_DEFLATE: usize = 16 * 1024;
+
 #[derive(Debug)]
 pub struct Link {
     open: Mutex<Open>,
+    compresses: bool,
 }
 
 #[derive(Debug)]
@@ -76,6 +82,7 @@ impl Link {
     /// Starts on a stream whose opening handshake is done; `early` are the bytes behind its response.
     #[must_use]
     pub fn new(stream: Stream, early: &[u8], config: Config, write_limit: usize) -> Arc<Self> {
+        let compresses = config.deflate.is_some();
         let mut open = Open {
             engine: Connection::new(config, Box::new(masks::fresh_key)),
             stream: Some(stream),
@@ -86,14 +93,32 @@ impl Link {
             armed: false,
         };
         open.receive_early(early);
-        Arc::new(Self { open: Mutex::new(open) })
+        Arc::new(Self { open: Mutex::new(open), compresses })
     }
 
-    /// The socket is readable: reads once, parses, answers.
-    pub fn receive(self: &Arc<Self>) -> Wants {
+    /// The socket is readable: reads once, parses, answers. None where there is much to inflate: that is
+    /// left to `inflate`, which may be called where others need not wait for it.
+    pub fn receive(self: &Arc<Self>) -> Option<Wants> {
         let mut open = self.lock();
-        open.receive();
+        let parsed = open.receive();
+        parsed.then(|| self.settle(open))
+    }
+
+    /// Parses what `receive` has left.
+    pub fn inflate(self: &Arc<Self>) -> Wants {
+        let mut open = self.lock();
+        open.parse(0);
         self.settle(open)
+    }
+
+    /// Whether what has arrived waits for messages to be taken, though the socket may be silent.
+    pub fn is_stalled(&self) -> bool {
+        self.compresses && self.lock().engine.is_stalled()
+    }
+
+    /// Whether sending this many bytes takes so long that others should run meanwhile.
+    pub const fn has_much_to_deflate(&self, length: usize) -> bool {
+        self.compresses && length >= MUCH_TO_DEFLATE
     }
 
     /// The socket is writable again.
@@ -106,10 +131,11 @@ impl Link {
         kind: Kind,
         fin: bool,
         payload: &[u8],
+        compress: Option<bool>,
     ) -> Result<Wants, SendError> {
         let mut open = self.lock();
         open.engine.lend_output(pool::output);
-        open.engine.send_message(kind, fin, payload)?;
+        open.engine.send_message(kind, fin, payload, compress)?;
         Ok(self.settle(open))
     }
 
@@ -252,20 +278,36 @@ impl Open {
         }
     }
 
-    fn receive(&mut self) {
-        let Some(stream) = &mut self.stream else { return };
+    /// False if what was read has not been parsed.
+    fn receive(&mut self) -> bool {
+        if self.engine.is_stalled() {
+            return false;
+        }
+        let Some(stream) = &mut self.stream else { return true };
         if self.engine.phase() == Phase::Closed {
-            return;
+            return true;
         }
         self.engine.lend_input(pool::input);
         let room = self.engine.receive_buffer();
         let share = room.len().min(FAIR_SHARE);
         let Received { length, end } = stream.read(&mut room[..share]);
-        if length > 0 {
-            self.engine.receive_bytes(length, Instant::now());
-        }
         if let Some(end) = end {
             self.failure = Some(end);
+        }
+        if length > 0 && self.engine.to_inflate(length) >= MUCH_TO_INFLATE {
+            self.engine.defer(length);
+            return false;
+        }
+        self.parse(length);
+        true
+    }
+
+    fn parse(&mut self, length: usize) {
+        if length > 0 || self.engine.is_stalled() {
+            self.engine.receive_bytes(length, Instant::now());
+        }
+        // What arrived before the end comes before the end.
+        if self.failure.is_some() && !self.engine.is_stalled() {
             self.engine.receive_end();
         }
     }
@@ -297,13 +339,11 @@ impl Open {
     }
 
     fn wants_input(&self) -> bool {
-        self.engine.wants_input() || self.output_failed
+        self.engine.wants_input() || (self.output_failed && !self.engine.is_stalled())
     }
 
     fn give_input_back(&mut self) {
-        if let Some(buffer) = self.engine.reclaim_input() {
-            pool::give_input(buffer);
-        }
+        self.engine.reclaim_input(pool::give_input);
     }
 
     fn give_buffers_back(&mut self) {

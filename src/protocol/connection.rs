@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::close::{Close, CloseCode};
 use super::closing::{Closing, Phase, Side};
+use super::deflate::{Deflate, Inflater};
 use super::error::ProtocolError;
-use super::frame::{FrameRecord, Kind, MAX_CONTROL_PAYLOAD, Opcode};
+use super::frame::{FrameRecord, Kind, MAX_CONTROL_PAYLOAD, Mark, Opcode};
 use super::inbox::Inbox;
 use super::outbox::{MaskKeys, Outbox};
 use super::pings::Pings;
@@ -23,6 +24,8 @@ pub struct Config {
     pub max_buffered: usize,
     /// How long closing may take altogether, from the first Close on; `None`: as long as it takes.
     pub close_timeout: Option<Duration>,
+    /// What was agreed on of permessage-deflate; None without it.
+    pub deflate: Option<Deflate>,
     /// Whether each frame is reported as an event, for a log.
     pub trace: bool,
 }
@@ -84,6 +87,7 @@ pub struct Connection {
     pings: Pings,
     events: VecDeque<Event>,
     paused: bool,
+    stalled: bool,
     config: Config,
 }
 
@@ -91,12 +95,13 @@ impl Connection {
     #[must_use]
     pub fn new(config: Config, keys: MaskKeys) -> Self {
         Self {
-            inbox: Inbox::new(config.max_size),
-            outbox: Outbox::new(keys),
+            inbox: Inbox::new(config.max_size, config.deflate.as_ref().map(inflater)),
+            outbox: Outbox::new(keys, config.deflate.as_ref()),
             closing: Closing::new(config.close_timeout),
             pings: Pings::default(),
             events: VecDeque::new(),
             paused: false,
+            stalled: false,
             config,
         }
     }
@@ -106,10 +111,12 @@ impl Connection {
         self.inbox.spare()
     }
 
-    /// Parses what has arrived: messages are queued, Pings and Close answered, violations failed.
+    /// Parses what has arrived: messages are queued, Pings and Close answered, violations failed. With
+    /// compression it stops where reading pauses, and goes on when called again: see `is_stalled`.
     pub fn receive_bytes(&mut self, length: usize, now: Instant) {
         self.inbox.received(length);
-        while matches!(self.closing.phase, Phase::Open | Phase::Closing) {
+        self.update_paused();
+        while matches!(self.closing.phase, Phase::Open | Phase::Closing) && !self.must_wait() {
             match self.receive_frame(now) {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -133,10 +140,17 @@ impl Connection {
     }
 
     /// Queues one frame of a message. Without `fin` the next one continues the message.
-    pub fn send_message(&mut self, kind: Kind, fin: bool, payload: &[u8]) -> Result<(), SendError> {
+    /// `compress` says whether it is compressed; None leaves that to its length.
+    pub fn send_message(
+        &mut self,
+        kind: Kind,
+        fin: bool,
+        payload: &[u8],
+        compress: Option<bool>,
+    ) -> Result<(), SendError> {
         self.check_open()?;
-        let opcode = self.outbox.data(kind, fin, payload);
-        self.trace_sent(opcode, fin, payload);
+        let mark = self.outbox.data(kind, fin, payload, compress);
+        self.trace_sent(mark, payload);
         Ok(())
     }
 
@@ -255,6 +269,25 @@ impl Connection {
         }
     }
 
+    /// Whether bytes that have arrived wait for the user to take messages, since inflating them could make
+    /// any number of bytes of them. `receive_bytes` goes on once `wants_input` is true.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.inbox.inflates() && self.inbox.unparsed() > 0 && self.stalled
+    }
+
+    /// How many of `length` bytes more, and those before them, may inflate to many more.
+    #[must_use]
+    pub fn to_inflate(&self, length: usize) -> usize {
+        if self.inbox.inflates() { self.inbox.unparsed() + length } else { 0 }
+    }
+
+    /// Takes note of bytes that `receive_bytes` is to parse later.
+    pub fn defer(&mut self, length: usize) {
+        self.inbox.received(length);
+        self.stalled = true;
+    }
+
     /// True when a failed connection has said why: "then _Close the WebSocket Connection_".
     #[must_use]
     pub fn wants_shutdown(&self) -> bool {
@@ -305,10 +338,8 @@ impl Connection {
     }
 
     /// Lends buffers to a connection that has given its own back.
-    pub fn lend_input(&mut self, buffer: impl FnOnce() -> Vec<u8>) {
-        if !self.inbox.has_buffer() {
-            self.inbox.lend(buffer());
-        }
+    pub fn lend_input(&mut self, buffer: impl Fn() -> Vec<u8>) {
+        self.inbox.lend(buffer);
     }
 
     pub fn lend_output(&mut self, buffer: impl FnOnce() -> Vec<u8>) {
@@ -316,8 +347,8 @@ impl Connection {
     }
 
     /// Gives back the buffers that hold nothing: an idle connection needs none.
-    pub fn reclaim_input(&mut self) -> Option<Vec<u8>> {
-        (self.inbox.has_buffer() && self.inbox.is_empty()).then(|| self.inbox.reclaim())
+    pub fn reclaim_input(&mut self, give: impl FnMut(Vec<u8>)) {
+        self.inbox.reclaim(give);
     }
 
     pub fn reclaim_output(&mut self) -> Option<Vec<u8>> {
@@ -327,14 +358,15 @@ impl Connection {
     fn receive_frame(&mut self, now: Instant) -> Result<bool, ProtocolError> {
         let Some(frame) = self.inbox.next_frame()? else { return Ok(false) };
         if self.config.trace {
-            let record = FrameRecord::new(false, frame.opcode, frame.fin, frame.payload);
+            let mark = Mark { opcode: frame.opcode, fin: frame.fin, compressed: frame.compressed };
+            let record = FrameRecord::new(false, mark, frame.payload);
             self.events.push_back(Event::Frame(record));
         }
         match frame.opcode {
             Opcode::Ping if self.closing.phase == Phase::Open => {
                 self.outbox.answer_ping(frame.payload);
                 if self.config.trace {
-                    let record = FrameRecord::new(true, Opcode::Pong, true, frame.payload);
+                    let record = FrameRecord::new(true, Mark::control(Opcode::Pong), frame.payload);
                     self.events.push_back(Event::Frame(record));
                 }
             }
@@ -376,13 +408,22 @@ impl Connection {
 
     fn send_control(&mut self, opcode: Opcode, payload: &[u8]) {
         self.outbox.control(opcode, payload);
-        self.trace_sent(opcode, true, payload);
+        self.trace_sent(Mark::control(opcode), payload);
     }
 
-    fn trace_sent(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+    fn trace_sent(&mut self, mark: Mark, payload: &[u8]) {
         if self.config.trace {
-            self.events.push_back(Event::Frame(FrameRecord::new(true, opcode, fin, payload)));
+            self.events.push_back(Event::Frame(FrameRecord::new(true, mark, payload)));
         }
+    }
+
+    /// "Inflate only while the queue has room": one read may hold hundreds of messages that each become
+    /// as large as they may. A closing connection goes on: the peer's Close must be found.
+    fn must_wait(&mut self) -> bool {
+        let over = self.inbox.queued_bytes() > self.config.max_buffered;
+        let waits = self.inbox.inflates() && (self.paused || over);
+        self.stalled = waits && self.closing.phase == Phase::Open;
+        self.stalled
     }
 
     /// Half the bound between pausing and going on keeps the two from alternating at each message.
@@ -391,6 +432,10 @@ impl Connection {
         let bound = self.config.max_buffered;
         self.paused = if self.paused { queued > bound / 2 } else { queued > bound };
     }
+}
+
+fn inflater(deflate: &Deflate) -> Inflater {
+    Inflater::new(deflate.agreed.server_no_context_takeover)
 }
 
 fn check_control(payload: &[u8]) -> Result<(), SendError> {

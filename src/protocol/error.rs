@@ -8,17 +8,33 @@ use super::frame::Opcode;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProtocolError {
     ReservedBits(u8),
+    /// RSV1 where permessage-deflate does not allow it.
+    CompressedFrame(Opcode),
     ReservedOpcode(u8),
     MaskedFrame(Opcode),
-    LengthNotMinimal { bits: u8, length: u64 },
+    LengthNotMinimal {
+        bits: u8,
+        length: u64,
+    },
     LengthTopBit(u64),
     FragmentedControlFrame(Opcode),
-    ControlFrameTooLong { opcode: Opcode, length: u64 },
+    ControlFrameTooLong {
+        opcode: Opcode,
+        length: u64,
+    },
     UnexpectedContinuation,
     ExpectedContinuation(Opcode),
-    InvalidText { position: u64 },
-    MessageTooBig { length: u64, limit: u64 },
-    TooManyFragments { limit: u64 },
+    InvalidText {
+        position: u64,
+    },
+    MalformedDeflate,
+    MessageTooBig {
+        length: u64,
+        limit: u64,
+    },
+    TooManyFragments {
+        limit: u64,
+    },
     CloseBodyOfOneByte,
     InvalidCloseCode(u16),
     InvalidCloseReason,
@@ -29,11 +45,16 @@ impl ProtocolError {
     #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self {
-            Self::InvalidText { .. } | Self::InvalidCloseReason => CloseCode::INVALID_DATA,
+            // RFC 7692 names no code for data that cannot be inflated: it is "not consistent with the
+            // type of the message" (RFC 6455 7.4.1), as text that is no UTF-8 is not.
+            Self::InvalidText { .. } | Self::MalformedDeflate | Self::InvalidCloseReason => {
+                CloseCode::INVALID_DATA
+            }
             Self::MessageTooBig { .. } | Self::TooManyFragments { .. } => {
                 CloseCode::MESSAGE_TOO_BIG
             }
             Self::ReservedBits(_)
+            | Self::CompressedFrame(_)
             | Self::ReservedOpcode(_)
             | Self::MaskedFrame(_)
             | Self::LengthNotMinimal { .. }
@@ -54,6 +75,10 @@ impl fmt::Display for ProtocolError {
             Self::ReservedBits(bits) => {
                 write!(f, "reserved bits {bits:#05b} are set, but no extension uses them")
             }
+            Self::CompressedFrame(opcode) => write!(
+                f,
+                "RSV1 is set on a {opcode} frame; it marks the first frame of a compressed message"
+            ),
             Self::ReservedOpcode(opcode) => write!(f, "opcode {opcode:#x} is reserved"),
             Self::MaskedFrame(opcode) => {
                 write!(f, "the server sent a masked {opcode} frame; only clients mask")
@@ -76,6 +101,9 @@ impl fmt::Display for ProtocolError {
             }
             Self::InvalidText { position } => {
                 write!(f, "text message is not valid UTF-8 at byte {position}")
+            }
+            Self::MalformedDeflate => {
+                f.write_str("compressed message is malformed or ends too early")
             }
             Self::MessageTooBig { length, limit } => {
                 write!(f, "message of at least {length} bytes exceeds max_size of {limit} bytes")

@@ -81,19 +81,32 @@ impl fmt::Display for Opcode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) fin: bool,
+    /// RSV1 with permessage-deflate: "Per-Message Compressed" (RFC 7692 6).
+    pub(super) compressed: bool,
     pub(super) opcode: Opcode,
     pub(super) length: u64,
 }
 
+const RSV1: u8 = 0x40;
+
 impl Header {
     /// Reads the header at the start of `bytes` and says how long it is; `None` while it is incomplete.
     /// A violation is found at the first byte that shows it, however the bytes were cut.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
+    /// `deflate` says whether RSV1 has a meaning.
+    pub(super) fn parse(
+        bytes: &[u8],
+        deflate: bool,
+    ) -> Result<Option<(Self, usize)>, ProtocolError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
-        if first & 0x70 != 0 {
-            return Err(ProtocolError::ReservedBits((first & 0x70) >> 4));
+        let compressed = deflate && first & RSV1 != 0;
+        let reserved = if deflate { first & 0x30 } else { first & 0x70 };
+        if reserved != 0 {
+            return Err(ProtocolError::ReservedBits(reserved >> 4));
         }
         let opcode = Opcode::parse(first & 0x0F)?;
+        if compressed && !matches!(opcode, Opcode::Text | Opcode::Binary) {
+            return Err(ProtocolError::CompressedFrame(opcode));
+        }
         let fin = first & 0x80 != 0;
         if opcode.is_control() && !fin {
             return Err(ProtocolError::FragmentedControlFrame(opcode));
@@ -108,7 +121,7 @@ impl Header {
         if opcode.is_control() && length > MAX_CONTROL_PAYLOAD as u64 {
             return Err(ProtocolError::ControlFrameTooLong { opcode, length });
         }
-        Ok(Some((Self { fin, opcode, length }, 2 + size)))
+        Ok(Some((Self { fin, compressed, opcode, length }, 2 + size)))
     }
 
     /// "The minimal number of bytes MUST be used to encode the length" and "the most significant bit
@@ -135,11 +148,26 @@ impl Header {
     }
 }
 
+/// What a frame of ours says of itself beside its payload.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub(super) opcode: Opcode,
+    pub(super) fin: bool,
+    pub(super) compressed: bool,
+}
+
+impl Mark {
+    pub(super) const fn control(opcode: Opcode) -> Self {
+        Self { opcode, fin: true, compressed: false }
+    }
+}
+
 /// Appends one masked frame to `out`, whole.
-pub(super) fn encode(out: &mut Vec<u8>, opcode: Opcode, fin: bool, payload: &[u8], key: [u8; 4]) {
+pub(super) fn encode(out: &mut Vec<u8>, mark: Mark, payload: &[u8], key: [u8; 4]) {
     const MASKED: u8 = 0x80;
+    let Mark { opcode, fin, compressed } = mark;
     out.reserve(14 + payload.len());
-    out.push((u8::from(fin) << 7) | opcode as u8);
+    out.push((u8::from(fin) << 7) | if compressed { RSV1 } else { 0 } | opcode as u8);
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(length @ ..=125), _) => out.push(MASKED | length),
         (_, Ok(length)) => {
@@ -161,6 +189,8 @@ pub struct FrameRecord {
     pub sent: bool,
     pub opcode: Opcode,
     pub fin: bool,
+    pub compressed: bool,
+    /// Of the payload, uncompressed.
     pub length: u64,
     pub excerpt: Vec<u8>,
 }
@@ -168,11 +198,13 @@ pub struct FrameRecord {
 impl FrameRecord {
     const EXCERPT: usize = 48;
 
-    pub(super) fn new(sent: bool, opcode: Opcode, fin: bool, payload: &[u8]) -> Self {
+    pub(super) fn new(sent: bool, mark: Mark, payload: &[u8]) -> Self {
+        let Mark { opcode, fin, compressed } = mark;
         Self {
             sent,
             opcode,
             fin,
+            compressed,
             length: payload.len() as u64,
             excerpt: payload[..payload.len().min(Self::EXCERPT)].to_vec(),
         }
@@ -208,8 +240,10 @@ impl fmt::Display for FrameRecord {
             Opcode::Pong => "PONG",
         };
         let dots = if self.length > self.excerpt.len() as u64 { "..." } else { "" };
+        let compressed = if self.compressed { ", compressed" } else { "" };
         let more = if self.fin { "" } else { ", continued" };
-        write!(f, "{direction} {name}{}{dots} [{} bytes{more}]", self.content(), self.length)
+        let (content, length) = (self.content(), self.length);
+        write!(f, "{direction} {name}{content}{dots} [{length} bytes{compressed}{more}]")
     }
 }
 
@@ -219,12 +253,12 @@ mod tests {
     use super::*;
 
     fn parsed(bytes: &[u8]) -> (Header, usize) {
-        Header::parse(bytes).unwrap().unwrap()
+        Header::parse(bytes, false).unwrap().unwrap()
     }
 
     #[test]
     fn the_rfcs_examples_parse() {
-        let unmasked = |fin, opcode, length| Header { fin, opcode, length };
+        let unmasked = |fin, opcode, length| Header { fin, compressed: false, opcode, length };
         assert_eq!(parsed(&[0x81, 5]), (unmasked(true, Opcode::Text, 5), 2));
         assert_eq!(parsed(&[0x01, 3]), (unmasked(false, Opcode::Text, 3), 2));
         assert_eq!(parsed(&[0x80, 2]), (unmasked(true, Opcode::Continuation, 2), 2));
@@ -238,7 +272,7 @@ mod tests {
     fn a_cut_header_waits_for_more() {
         let long = [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0];
         for end in 0..long.len() {
-            assert_eq!(Header::parse(&long[..end]), Ok(None));
+            assert_eq!(Header::parse(&long[..end], false), Ok(None));
         }
     }
 
@@ -261,7 +295,24 @@ mod tests {
             (&[0x81, 127, 128, 0, 0, 0, 0, 0, 0, 0], E::LengthTopBit(1 << 63)),
             (&[0x89, 126, 0, 126], E::ControlFrameTooLong { opcode: Opcode::Ping, length: 126 }),
         ] {
-            assert_eq!(Header::parse(bytes), Err(error));
+            assert_eq!(Header::parse(bytes, false), Err(error));
+        }
+    }
+
+    #[test]
+    fn with_permessage_deflate_rsv1_marks_the_first_frame_of_a_message_only() {
+        use ProtocolError as E;
+        let (header, _) = Header::parse(&[0x41, 0], true).unwrap().unwrap();
+        assert!(header.compressed && !header.fin);
+        assert!(!Header::parse(&[0x82, 0], true).unwrap().unwrap().0.compressed);
+        for (byte, error) in [
+            (0xC0, E::CompressedFrame(Opcode::Continuation)),
+            (0xC8, E::CompressedFrame(Opcode::Close)),
+            (0xC9, E::CompressedFrame(Opcode::Ping)),
+            (0xE1, E::ReservedBits(0b010)),
+            (0xD1, E::ReservedBits(0b001)),
+        ] {
+            assert_eq!(Header::parse(&[byte], true), Err(error));
         }
     }
 
@@ -275,7 +326,8 @@ mod tests {
             (65536, vec![0x82, 0xFF, 0, 0, 0, 0, 0, 1, 0, 0]),
         ] {
             let mut out = Vec::new();
-            encode(&mut out, Opcode::Binary, true, &vec![0; length], [1, 2, 3, 4]);
+            let mark = Mark { opcode: Opcode::Binary, fin: true, compressed: false };
+            encode(&mut out, mark, &vec![0; length], [1, 2, 3, 4]);
             assert_eq!(out[..head.len()], head);
             assert_eq!(out[head.len()..head.len() + 4], [1, 2, 3, 4]);
             assert_eq!(out.len(), head.len() + 4 + length);
@@ -284,10 +336,11 @@ mod tests {
 
     #[test]
     fn a_record_shows_a_short_excerpt() {
-        let record = FrameRecord::new(true, Opcode::Text, false, &[b'x'; 1000]);
+        let mark = Mark { opcode: Opcode::Text, fin: false, compressed: true };
+        let record = FrameRecord::new(true, mark, &[b'x'; 1000]);
         let shown = record.to_string();
         assert!(shown.starts_with("> TEXT 'xxx"), "{shown}");
-        assert!(shown.ends_with("x'... [1000 bytes, continued]"), "{shown}");
-        assert!(shown.len() < 100);
+        assert!(shown.ends_with("x'... [1000 bytes, compressed, continued]"), "{shown}");
+        assert!(shown.len() < 110);
     }
 }

@@ -1,21 +1,20 @@
-//! From wire bytes to whole messages: one contiguous buffer a connection, parsed in place.
+//! From wire bytes to whole messages: fragments joined, text validated, compression undone, and the size
+//! limit kept while the bytes arrive.
 //!
 //! The payloads of a message's frames are moved together as they arrive, so a message is one slice of
-//! the buffer until the user takes it, and a fragment costs no object of its own. Knows frames, text
-//! and the size limit; knows nothing of control frames' meaning, of closing or of time.
-//!
-//! ```text
-//!   | taken | queued messages | message under assembly | gap | unparsed | spare |
-//!           ^ live_start()                    assembled ^     ^ parsed   ^ end
-//! ```
+//! the buffer until the user takes it, and a fragment costs no object of its own. Knows nothing of
+//! control frames' meaning, of closing or of time.
+
+mod buffer;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
+use super::deflate::Inflater;
 use super::error::ProtocolError;
 use super::frame::{Header, Kind, MAX_CONTROL_PAYLOAD, Opcode};
-
-/// The least room offered to one read. Two TLS records of plaintext fit.
-const LEAST_SPARE: usize = 32 * 1024;
+use buffer::{Buffer, InflateError};
 
 /// What a queued message counts beyond its payload, so that empty messages cannot queue for ever.
 const MESSAGE_OVERHEAD: usize = 32;
@@ -28,6 +27,7 @@ const FEW_FRAGMENTS: u64 = 4096;
 pub(super) struct Arrival<'a> {
     pub(super) opcode: Opcode,
     pub(super) fin: bool,
+    pub(super) compressed: bool,
     pub(super) payload: &'a [u8],
 }
 
@@ -42,10 +42,11 @@ struct Queued {
 #[derive(Debug)]
 struct Assembly {
     kind: Kind,
+    compressed: bool,
     /// Where the bytes that nobody has taken begin, and up to where text is known to be valid.
     start: u64,
     validated: u64,
-    /// Payload announced by all frames so far: what `max_size` is held against.
+    /// Payload announced by all frames so far: what the limit is held against at each header.
     announced: u64,
     fragments: u64,
     /// Payload the user has taken as chunks before the end of the message.
@@ -57,49 +58,46 @@ struct Assembly {
 struct DataFrame {
     opcode: Opcode,
     fin: bool,
-    length: u64,
+    /// Where its payload begins.
+    start: u64,
     remaining: u64,
 }
 
 #[derive(Debug)]
 pub(super) struct Inbox {
-    buffer: Vec<u8>,
-    /// The stream position of `buffer[0]`: positions stay true when the buffer is compacted.
-    origin: u64,
-    assembled: usize,
-    parsed: usize,
-    end: usize,
+    buffer: Buffer,
     queue: VecDeque<Queued>,
     queued_bytes: usize,
     message: Option<Assembly>,
     max_size: u64,
+    /// With permessage-deflate, which also makes RSV1 meaningful.
+    inflater: Option<Inflater>,
+    /// Data is passed over: a message has been dropped already, and none may be missing before another.
+    discarding: bool,
 }
 
 impl Inbox {
-    pub(super) const fn new(max_size: u64) -> Self {
+    pub(super) fn new(max_size: u64, inflater: Option<Inflater>) -> Self {
         Self {
-            buffer: Vec::new(),
-            origin: 0,
-            assembled: 0,
-            parsed: 0,
-            end: 0,
+            buffer: Buffer::new(inflater.is_some()),
             queue: VecDeque::new(),
             queued_bytes: 0,
             message: None,
             max_size,
+            inflater,
+            discarding: false,
         }
     }
 
     /// Room for the next read; `received` says how much of it was filled.
     pub(super) fn spare(&mut self) -> &mut [u8] {
-        if self.buffer.len() - self.end < LEAST_SPARE {
-            self.make_room();
-        }
-        &mut self.buffer[self.end..]
+        let frame = self.message.as_ref().and_then(|message| message.frame.as_ref());
+        let awaited = frame.map_or(0, |frame| frame.remaining);
+        self.buffer.spare(self.live(), awaited)
     }
 
     pub(super) const fn received(&mut self, length: usize) {
-        self.end += length;
+        self.buffer.received(length);
     }
 
     /// The next frame that has arrived whole; `None` when the rest must be waited for.
@@ -108,7 +106,8 @@ impl Inbox {
             if self.in_data_frame() {
                 return self.continue_data_frame();
             }
-            let Some((header, size)) = Header::parse(&self.buffer[self.parsed..self.end])? else {
+            let parsed = Header::parse(self.buffer.unparsed(), self.inflater.is_some())?;
+            let Some((header, size)) = parsed else {
                 self.settle();
                 return Ok(None);
             };
@@ -127,12 +126,21 @@ impl Inbox {
         self.queued_bytes
     }
 
+    /// Whether messages are inflated, so that a few bytes may become many.
+    pub(super) const fn inflates(&self) -> bool {
+        self.inflater.is_some()
+    }
+
+    pub(super) fn unparsed(&self) -> usize {
+        self.buffer.unparsed().len()
+    }
+
     /// Takes the oldest whole message. The slice lives in the buffer: copy it once, to where it goes.
     pub(super) fn take<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<R> {
         let message = self.queue.pop_front()?;
         self.queued_bytes -= message.length + MESSAGE_OVERHEAD;
-        let start = self.index(message.start);
-        let result = read(message.kind, &self.buffer[start..start + message.length]);
+        let end = message.start + message.length as u64;
+        let result = read(message.kind, self.buffer.payload(message.start, end));
         self.settle();
         Some(result)
     }
@@ -149,8 +157,7 @@ impl Inbox {
         message.start = until;
         message.streamed += until - start;
         let kind = message.kind;
-        let range = self.index(start)..self.index(until);
-        Some(read(kind, &self.buffer[range], false))
+        Some(read(kind, self.buffer.payload(start, until), false))
     }
 
     /// Whether `take_chunk` would give something.
@@ -161,49 +168,36 @@ impl Inbox {
     /// Up to where the message under assembly can be handed out, if there is anything new of it.
     fn chunk_end(&self) -> Option<u64> {
         let message = self.message.as_ref()?;
-        let assembled = self.position(self.assembled);
-        let until = if message.kind == Kind::Text { message.validated } else { assembled };
+        let text = message.kind == Kind::Text;
+        let until = if text { message.validated } else { self.buffer.payload_end() };
         (until > message.start).then_some(until)
     }
 
-    /// Forgets the newest whole message.
+    /// Forgets the newest whole message, and passes over all that come after it.
     pub(super) fn drop_newest(&mut self) {
+        self.discarding = true;
         if let Some(message) = self.queue.pop_back() {
             self.queued_bytes -= message.length + MESSAGE_OVERHEAD;
         }
     }
 
-    /// True while the inbox holds no byte, so that its buffer may serve another connection.
-    pub(super) fn is_empty(&self) -> bool {
-        self.end == self.live_start()
+    /// Takes initialised buffers for the bytes to come, where it has none.
+    pub(super) fn lend(&mut self, buffer: impl Fn() -> Vec<u8>) {
+        self.buffer.lend(buffer);
     }
 
-    pub(super) const fn has_buffer(&self) -> bool {
-        !self.buffer.is_empty()
-    }
-
-    /// Takes an initialised buffer for the bytes to come; only for an inbox without one.
-    pub(super) fn lend(&mut self, buffer: Vec<u8>) {
-        debug_assert!(self.buffer.is_empty());
-        self.buffer = buffer;
-    }
-
-    /// Gives the buffer back. Only when `is_empty`.
-    pub(super) fn reclaim(&mut self) -> Vec<u8> {
-        debug_assert!(self.is_empty());
-        self.rewind();
-        std::mem::take(&mut self.buffer)
+    /// Gives back the buffers that hold nothing: an idle connection needs none.
+    pub(super) fn reclaim(&mut self, give: impl FnMut(Vec<u8>)) {
+        self.buffer.reclaim(self.live(), give);
     }
 
     /// Drops what is unparsed: nothing is parsed after the end of the connection. Of a message that
     /// lacks its end, what has arrived may still be taken as a chunk.
     pub(super) fn stop(&mut self) {
-        match &mut self.message {
-            Some(message) => message.frame = None,
-            None => self.assembled = self.end,
+        if let Some(message) = &mut self.message {
+            message.frame = None;
         }
-        self.parsed = self.assembled;
-        self.end = self.assembled;
+        self.buffer.stop(self.message.is_some());
     }
 
     fn in_data_frame(&self) -> bool {
@@ -213,13 +207,11 @@ impl Inbox {
     fn control_frame(&mut self, header: Header, size: usize) -> Option<Arrival<'_>> {
         debug_assert!(header.length <= MAX_CONTROL_PAYLOAD as u64);
         let length = usize::try_from(header.length).unwrap_or(MAX_CONTROL_PAYLOAD);
-        let start = self.parsed + size;
-        if self.end - self.parsed < size + length {
+        if self.unparsed() < size + length {
             return None;
         }
-        self.parsed = start + length;
-        let payload = &self.buffer[start..start + length];
-        Some(Arrival { opcode: header.opcode, fin: true, payload })
+        let payload = &self.buffer.pass(size + length)[size..];
+        Some(Arrival { opcode: header.opcode, fin: true, compressed: false, payload })
     }
 
     /// "A fragmented message consists of a single frame with the FIN bit clear and an opcode other than
@@ -234,17 +226,20 @@ impl Inbox {
             (_, None) => Kind::Binary,
         };
         let before = self.message.as_ref().map_or(0, |message| message.announced);
-        if header.length > self.max_size.saturating_sub(before) {
+        let compressed = self.message.as_ref().map_or(header.compressed, |m| m.compressed);
+        let limit = if compressed { wire_limit(self.max_size) } else { self.max_size };
+        if header.length > limit.saturating_sub(before) {
             let length = before.saturating_add(header.length);
             return Err(ProtocolError::MessageTooBig { length, limit: self.max_size });
         }
-        self.parsed += size;
+        self.buffer.pass(size);
         if self.message.is_none() {
-            self.assembled = self.parsed;
+            self.buffer.begin_message();
         }
-        let start = self.position(self.assembled);
+        let start = self.buffer.payload_end();
         let message = self.message.get_or_insert(Assembly {
             kind,
+            compressed,
             start,
             validated: start,
             announced: 0,
@@ -259,60 +254,73 @@ impl Inbox {
         if message.fragments > limit {
             return Err(ProtocolError::TooManyFragments { limit });
         }
-        message.frame = Some(DataFrame {
-            opcode: header.opcode,
-            fin: header.fin,
-            length: header.length,
-            remaining: header.length,
-        });
+        let (opcode, fin, remaining) = (header.opcode, header.fin, header.length);
+        message.frame = Some(DataFrame { opcode, fin, start, remaining });
         Ok(())
     }
 
     fn continue_data_frame(&mut self) -> Result<Option<Arrival<'_>>, ProtocolError> {
-        self.assemble();
+        self.assemble()?;
         self.check_text()?;
-        let Some(frame) = self
-            .message
-            .as_mut()
-            .and_then(|message| message.frame.take_if(|frame| frame.remaining == 0))
-        else {
+        let Some((frame, start, compressed)) = self.message.as_mut().and_then(|message| {
+            let frame = message.frame.take_if(|frame| frame.remaining == 0)?;
+            let start = frame.start.max(message.start);
+            Some((frame, start, message.compressed))
+        }) else {
             self.settle();
             return Ok(None);
         };
         if frame.fin {
             self.complete_message();
         }
-        let length = usize::try_from(frame.length).unwrap_or(usize::MAX).min(self.assembled);
-        let payload = &self.buffer[self.assembled - length..self.assembled];
-        Ok(Some(Arrival { opcode: frame.opcode, fin: frame.fin, payload }))
+        let payload = self.buffer.payload(start, self.buffer.payload_end());
+        Ok(Some(Arrival { opcode: frame.opcode, fin: frame.fin, compressed, payload }))
     }
 
-    /// Moves the arrived part of the frame's payload up to the payload before it.
-    fn assemble(&mut self) {
-        let Some(frame) = self.message.as_mut().and_then(|message| message.frame.as_mut()) else {
-            return;
-        };
-        let arrived = self.end - self.parsed;
+    /// Joins the arrived part of the frame's payload to the payload before it.
+    fn assemble(&mut self) -> Result<(), ProtocolError> {
+        let live = self.live();
+        let arrived = self.buffer.unparsed().len();
+        let Some(message) = &mut self.message else { return Ok(()) };
+        let Some(frame) = &mut message.frame else { return Ok(()) };
         let length = usize::try_from(frame.remaining).map_or(arrived, |left| left.min(arrived));
-        if self.parsed != self.assembled {
-            self.buffer.copy_within(self.parsed..self.parsed + length, self.assembled);
-        }
-        self.parsed += length;
-        self.assembled += length;
         frame.remaining -= length as u64;
+        let ends = frame.fin && frame.remaining == 0;
+        let live = live.unwrap_or(message.start);
+        match &mut self.inflater {
+            _ if self.discarding => {
+                self.buffer.pass(length);
+            }
+            Some(inflater) if message.compressed => {
+                let size = self.buffer.payload_end() - message.start + message.streamed;
+                let most = self.max_size.saturating_sub(size);
+                let outcome = self.buffer.inflate(length, inflater, (live, message.start), most);
+                outcome.map_err(|error| match error {
+                    InflateError::Malformed => ProtocolError::MalformedDeflate,
+                    InflateError::TooBig => ProtocolError::MessageTooBig {
+                        length: self.max_size.saturating_add(1),
+                        limit: self.max_size,
+                    },
+                })?;
+                if ends {
+                    inflater.finish().map_err(|_| ProtocolError::MalformedDeflate)?;
+                }
+            }
+            _ => self.buffer.append(length, live),
+        }
+        Ok(())
     }
 
     /// Text fails at its first wrong byte, in the middle of a frame if need be (RFC 6455 8.1).
     fn check_text(&mut self) -> Result<(), ProtocolError> {
-        let assembled = self.position(self.assembled);
+        let end = self.buffer.payload_end();
         let Some(message) = self.message.as_mut().filter(|message| message.kind == Kind::Text)
         else {
             return Ok(());
         };
-        let from = index(self.origin, message.validated);
         let ends = message.frame.as_ref().is_some_and(|frame| frame.fin && frame.remaining == 0);
-        match simdutf8::compat::from_utf8(&self.buffer[from..self.assembled]) {
-            Ok(_) => message.validated = assembled,
+        match simdutf8::compat::from_utf8(self.buffer.payload(message.validated, end)) {
+            Ok(_) => message.validated = end,
             Err(error) if error.error_len().is_none() && !ends => {
                 message.validated += error.valid_up_to() as u64;
             }
@@ -325,79 +333,27 @@ impl Inbox {
     }
 
     fn complete_message(&mut self) {
-        let end = self.position(self.assembled);
-        if let Some(message) = self.message.take() {
-            let length = index(message.start, end);
+        let end = self.buffer.payload_end();
+        if let Some(message) = self.message.take().filter(|_| !self.discarding) {
+            let length = usize::try_from(end - message.start).unwrap_or(usize::MAX);
             self.queued_bytes += length + MESSAGE_OVERHEAD;
             self.queue.push_back(Queued { kind: message.kind, start: message.start, length });
         }
     }
 
-    /// Where the first byte is that somebody still needs.
-    fn live_start(&self) -> usize {
+    /// The position of the first payload that somebody still needs.
+    fn live(&self) -> Option<u64> {
         let first = self.queue.front().map(|message| message.start);
-        let first = first.or_else(|| self.message.as_ref().map(|message| message.start));
-        first.map_or(self.parsed, |position| self.index(position))
+        first.or_else(|| self.message.as_ref().map(|message| message.start))
     }
 
-    fn position(&self, index: usize) -> u64 {
-        self.origin + index as u64
-    }
-
-    fn index(&self, position: u64) -> usize {
-        index(self.origin, position)
-    }
-
-    /// Takes back, without moving a byte, what no one needs any more.
     fn settle(&mut self) {
-        if self.parsed == self.end && self.message.is_some() {
-            self.parsed = self.assembled;
-            self.end = self.assembled;
-        }
-        if self.is_empty() && self.message.is_none() {
-            self.rewind();
-        }
-    }
-
-    fn rewind(&mut self) {
-        let end = self.end;
-        self.origin += end as u64;
-        (self.assembled, self.parsed, self.end) = (0, 0, 0);
-    }
-
-    /// Compacts when at least as much is dead as alive, grows when not: either way a byte is moved a
-    /// constant number of times.
-    fn make_room(&mut self) {
-        self.close_gap();
-        let start = self.live_start();
-        if start > 0 && start >= self.end - start {
-            self.buffer.copy_within(start..self.end, 0);
-            self.origin += start as u64;
-            self.assembled = self.assembled.saturating_sub(start);
-            self.parsed -= start;
-            self.end -= start;
-        }
-        if self.buffer.len() - self.end < LEAST_SPARE {
-            let length = (2 * self.buffer.len()).max(self.end + LEAST_SPARE);
-            self.buffer.resize(length, 0);
-        }
-    }
-
-    /// Moves the unparsed bytes up to the message under assembly: frame headers leave a gap there.
-    fn close_gap(&mut self) {
-        if self.message.is_some() && self.parsed > self.assembled {
-            self.buffer.copy_within(self.parsed..self.end, self.assembled);
-            self.end -= self.parsed - self.assembled;
-            self.parsed = self.assembled;
-        }
+        self.buffer.settle(self.live(), self.message.is_some());
     }
 }
 
-/// The distance from `origin` to `position`: both lie within one buffer.
-fn index(origin: u64, position: u64) -> usize {
-    debug_assert!(origin <= position);
-    usize::try_from(position - origin).unwrap_or(usize::MAX)
+/// What a compressed message may have on the wire: an honest compressor makes none much longer, and
+/// what inflates to nothing is to end as well.
+const fn wire_limit(max_size: u64) -> u64 {
+    max_size.saturating_mul(2).saturating_add(1024)
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,12 +2,13 @@
 //!
 //! Knows nothing of sockets, clocks, randomness, threads or Python. `connection` is the engine and the
 //! door; `inbox` turns wire bytes into messages, `outbox` turns commands into wire bytes, `closing` is
-//! the closing handshake as a state table, `handshake` is the opening one.
+//! the closing handshake as a state table, `handshake` is the opening one, `deflate` compression.
 #![forbid(unsafe_code)]
 
 mod close;
 mod closing;
 mod connection;
+pub mod deflate;
 mod error;
 mod frame;
 pub mod handshake;

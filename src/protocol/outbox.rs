@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use super::frame::{self, Kind, Opcode};
+use super::deflate::{Deflate, Deflater};
+use super::frame::{self, Kind, Mark, Opcode};
 
 /// Where masking keys come from: fresh, unpredictable ones (RFC 6455 5.3 and 10.3).
 pub type MaskKeys = Box<dyn FnMut() -> [u8; 4] + Send>;
@@ -17,9 +18,21 @@ const PONG_BACKLOG: usize = 16 * 1024;
 pub(super) struct Outbox {
     buffer: Vec<u8>,
     written: usize,
-    fragmented: bool,
+    fragmented: Option<Fragmented>,
     late_pong: Option<Vec<u8>>,
     keys: MaskKeys,
+    compression: Option<Compression>,
+}
+
+/// A message of ours whose last fragment has not been queued.
+#[derive(Clone, Copy)]
+struct Fragmented {
+    compressed: bool,
+}
+
+struct Compression {
+    deflater: Deflater,
+    threshold: usize,
 }
 
 impl fmt::Debug for Outbox {
@@ -29,33 +42,59 @@ impl fmt::Debug for Outbox {
 }
 
 impl Outbox {
-    pub(super) const fn new(keys: MaskKeys) -> Self {
-        Self { buffer: Vec::new(), written: 0, fragmented: false, late_pong: None, keys }
+    pub(super) fn new(keys: MaskKeys, deflate: Option<&Deflate>) -> Self {
+        let compression = deflate.and_then(Compression::new);
+        let (buffer, written, fragmented, late_pong) = (Vec::new(), 0, None, None);
+        Self { buffer, written, fragmented, late_pong, keys, compression }
     }
 
-    /// Queues a frame of a data message and says which opcode it got: once a fragment has gone without
-    /// FIN, the next one continues it.
-    pub(super) fn data(&mut self, kind: Kind, fin: bool, payload: &[u8]) -> Opcode {
-        let opcode = if self.fragmented { Opcode::Continuation } else { kind.into() };
-        self.fragmented = !fin;
-        self.frame(opcode, fin, payload);
-        opcode
+    /// Queues a frame of a data message and says what it is: once a fragment has gone without FIN, the
+    /// next one continues it. `compress` decides for the whole message, with its first frame.
+    pub(super) fn data(
+        &mut self,
+        kind: Kind,
+        fin: bool,
+        payload: &[u8],
+        compress: Option<bool>,
+    ) -> Mark {
+        let first = self.fragmented.is_none();
+        let compressed = match self.fragmented {
+            Some(message) => message.compressed,
+            None => self.is_compressed(fin, payload, compress),
+        };
+        self.fragmented = (!fin).then_some(Fragmented { compressed });
+        let opcode = if first { kind.into() } else { Opcode::Continuation };
+        let mark = Mark { opcode, fin, compressed: compressed && first };
+        if let Some(mut compression) = self.compression.take_if(|_| compressed) {
+            self.frame(mark, compression.deflater.compress(payload, fin));
+            self.compression = Some(compression);
+        } else {
+            self.frame(mark, payload);
+        }
+        mark
+    }
+
+    /// Of a fragmented message the length is unknown, so it counts as long.
+    fn is_compressed(&self, fin: bool, payload: &[u8], compress: Option<bool>) -> bool {
+        self.compression.as_ref().is_some_and(|compression| {
+            compress.unwrap_or(!fin || payload.len() >= compression.threshold)
+        })
     }
 
     pub(super) fn control(&mut self, opcode: Opcode, payload: &[u8]) {
-        self.frame(opcode, true, payload);
+        self.frame(Mark::control(opcode), payload);
     }
 
     pub(super) fn answer_ping(&mut self, payload: &[u8]) {
         if self.unsent() < PONG_BACKLOG {
-            self.frame(Opcode::Pong, true, payload);
+            self.control(Opcode::Pong, payload);
         } else {
             self.late_pong = Some(payload.to_vec());
         }
     }
 
     pub(super) const fn fragmented(&self) -> bool {
-        self.fragmented
+        self.fragmented.is_some()
     }
 
     pub(super) fn unsent(&self) -> usize {
@@ -72,7 +111,7 @@ impl Outbox {
         if self.unsent() < PONG_BACKLOG
             && let Some(payload) = self.late_pong.take()
         {
-            self.frame(Opcode::Pong, true, &payload);
+            self.control(Opcode::Pong, &payload);
         }
         if self.written == self.buffer.len() {
             self.buffer.clear();
@@ -100,13 +139,30 @@ impl Outbox {
             .then(|| std::mem::take(&mut self.buffer))
     }
 
-    fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+    fn frame(&mut self, mark: Mark, payload: &[u8]) {
         if self.written > 0 && self.written >= self.unsent() {
             self.buffer.drain(..self.written);
             self.written = 0;
         }
         let key = (self.keys)();
-        frame::encode(&mut self.buffer, opcode, fin, payload, key);
+        frame::encode(&mut self.buffer, mark, payload, key);
+    }
+}
+
+impl Compression {
+    /// None where the server allows a window of 8 bits only, which zlib cannot write: our messages then
+    /// go uncompressed, as any may (RFC 7692 6).
+    fn new(deflate: &Deflate) -> Option<Self> {
+        let Deflate { agreed, level, mem_level, threshold } = *deflate;
+        (agreed.client_max_window_bits > 8).then(|| Self {
+            deflater: Deflater::new(
+                agreed.client_max_window_bits,
+                agreed.client_no_context_takeover,
+                level,
+                mem_level,
+            ),
+            threshold,
+        })
     }
 }
 
@@ -115,20 +171,23 @@ mod tests {
     use super::*;
 
     fn outbox() -> Outbox {
-        Outbox::new(Box::new(|| [0; 4]))
+        Outbox::new(Box::new(|| [0; 4]), None)
     }
 
     #[test]
     fn fragments_continue_the_message_until_fin() {
         let mut outbox = outbox();
         let opcodes = [
-            outbox.data(Kind::Text, false, b"a"),
-            outbox.data(Kind::Text, false, b"b"),
-            outbox.data(Kind::Binary, true, b"c"),
-            outbox.data(Kind::Binary, true, b"d"),
+            outbox.data(Kind::Text, false, b"a", None),
+            outbox.data(Kind::Text, false, b"b", None),
+            outbox.data(Kind::Binary, true, b"c", None),
+            outbox.data(Kind::Binary, true, b"d", None),
         ];
         let continuation = Opcode::Continuation;
-        assert_eq!(opcodes, [Opcode::Text, continuation, continuation, Opcode::Binary]);
+        assert_eq!(
+            opcodes.map(|mark| mark.opcode),
+            [Opcode::Text, continuation, continuation, Opcode::Binary]
+        );
     }
 
     #[test]
@@ -148,8 +207,9 @@ mod tests {
         let mut wire = Vec::new();
         let mut expected = Vec::new();
         for n in 0..200u8 {
-            outbox.data(Kind::Binary, true, &[n; 50]);
-            frame::encode(&mut expected, Opcode::Binary, true, &[n; 50], [0; 4]);
+            outbox.data(Kind::Binary, true, &[n; 50], None);
+            let mark = Mark { opcode: Opcode::Binary, fin: true, compressed: false };
+            frame::encode(&mut expected, mark, &[n; 50], [0; 4]);
             let some = outbox.unsent().min(37);
             wire.extend_from_slice(&outbox.bytes()[..some]);
             outbox.written(some);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyBool;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::desk::Desk;
@@ -70,9 +71,14 @@ impl Driver {
         };
         let driver = Bound::new(py, driver)?;
         // The first receive: what TLS has decrypted already raises no readiness.
-        let wants = driver.get().link.receive();
+        let wants = driver.get().receive(py);
         Self::apply(&driver, wants, false)?;
         Ok(driver.unbind())
+    }
+
+    /// While much is inflated, other threads may have the interpreter.
+    fn receive(&self, py: Python<'_>) -> Wants {
+        self.link.receive().unwrap_or_else(|| py.detach(|| self.link.inflate()))
     }
 
     pub(super) const fn event_loop(&self) -> &EventLoop {
@@ -167,6 +173,10 @@ impl Driver {
         }
         this.watched.reading.store(wanted, Ordering::Relaxed);
         if wanted {
+            if this.link.is_stalled() {
+                let not_writable = PyBool::new(py, false).to_owned();
+                this.event_loop.call_soon(py, slf, not_writable.as_any(), None)?;
+            }
             this.event_loop.add_reader(py, this.descriptor, slf)
         } else {
             this.event_loop.remove_reader(py, this.descriptor)
@@ -291,8 +301,8 @@ impl Driver {
     /// The loop's callback: the socket is readable, or writable.
     #[pyo3(signature = (writable = false, /))]
     fn __call__(slf: &Bound<'_, Self>, writable: bool) -> PyResult<()> {
-        let link = &slf.get().link;
-        let wants = if writable { link.flush() } else { link.receive() };
+        let this = slf.get();
+        let wants = if writable { this.link.flush() } else { this.receive(slf.py()) };
         Self::apply(slf, wants, true)
     }
 

@@ -13,6 +13,7 @@ use super::opening::{self, Opened};
 use super::operation::{Command, Operation, Receive, Send, SendStyle, Style};
 use super::{receiving, sending};
 use crate::drive;
+use crate::protocol::deflate::{Agreed, Deflate};
 use crate::protocol::{Config, Phase};
 
 /// One open connection on the running event loop.
@@ -32,6 +33,7 @@ impl Link {
             max_size: max_size.unwrap_or(u64::MAX),
             max_buffered: setting("max_buffered")?.extract()?,
             close_timeout: close_timeout.map(seconds).transpose()?,
+            deflate: opened.agreed().map(|agreed| deflate(agreed, settings)).transpose()?,
             trace: logger.call_method1("isEnabledFor", (10,))?.is_truthy()?,
         };
         let write_limit = setting("write_limit")?.extract()?;
@@ -40,6 +42,17 @@ impl Link {
         let link = drive::Link::new(stream, &early, config, write_limit);
         Ok(Self { driver: Driver::attach(py, link, descriptor, logger.unbind())? })
     }
+}
+
+/// What was agreed on, and what the caller says of our own messages.
+fn deflate(agreed: Agreed, settings: &Bound<'_, PyAny>) -> PyResult<Deflate> {
+    let options = settings.getattr("compression")?;
+    Ok(Deflate {
+        agreed,
+        level: options.getattr("level")?.extract()?,
+        mem_level: options.getattr("mem_level")?.extract()?,
+        threshold: options.getattr("threshold")?.extract()?,
+    })
 }
 
 /// Makes an operation of `slf`, which is some face of a link.
@@ -172,23 +185,28 @@ impl ClientConnection {
     /// Args:
     ///     message: The message.
     ///     text: True sends TEXT, False BINARY, whatever the type; bytes must then be UTF-8.
+    ///     compress: Where compression was agreed on, True and False decide for this message; None
+    ///         leaves it to the message's length. Use False for what is compressed already, and for
+    ///         secrets beside text that others choose (RFC 7692 8).
     ///
     /// Raises:
     ///     ConnectionClosed: When the connection is closed.
     ///     TypeError: If the message is of another type.
     ///     UnicodeError: If it cannot be text.
-    #[pyo3(signature = (message, *, text = None))]
+    #[pyo3(signature = (message, *, text = None, compress = None))]
     fn send<'py>(
         slf: &Bound<'py, Self>,
         message: &Bound<'py, PyAny>,
         text: Option<bool>,
+        compress: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         if !message::is_message(message) {
-            return slf.call_method1(pyo3::intern!(py, "_send_fragments"), (message, text));
+            return slf
+                .call_method1(pyo3::intern!(py, "_send_fragments"), (message, text, compress));
         }
         let message = message.clone().unbind();
-        let send = Send { message, text, fin: true, style: SendStyle::Message };
+        let send = Send { message, text, compress, fin: true, style: SendStyle::Message };
         let operation = operation(slf.as_super(), "ClientConnection.send", Command::Send(send))?;
         Ok(operation.into_bound(py).into_any())
     }
@@ -235,9 +253,10 @@ impl ClientConnection {
         slf: &Bound<'_, Self>,
         message: Py<PyAny>,
         text: Option<bool>,
+        compress: Option<bool>,
         fin: bool,
     ) -> PyResult<Py<Operation>> {
-        let send = Send { message, text, fin, style: SendStyle::Fragment };
+        let send = Send { message, text, compress, fin, style: SendStyle::Fragment };
         operation(slf.as_super(), "ClientConnection.send", Command::Send(send))
     }
 
@@ -276,25 +295,28 @@ impl Converse {
     ///     fin: False sends a fragment: the next `send` continues the message (RFC 6455 5.4).
     ///     mask: True; a client must mask (RFC 6455 5.1).
     ///     text: True sends TEXT, False BINARY, whatever the type.
+    ///     compress: Where compression was agreed on, True and False decide for this message; None
+    ///         leaves it to the message's length.
     ///
     /// Raises:
     ///     ConnectionClosed: When the connection is known to be closed.
     ///     TypeError: If the message is neither str nor bytes-like.
     ///     ValueError: If `mask` is False, or `text` is True and the bytes are not UTF-8.
-    #[pyo3(signature = (message, fin = true, mask = true, *, text = None))]
+    #[pyo3(signature = (message, fin = true, mask = true, *, text = None, compress = None))]
     fn send(
         slf: &Bound<'_, Self>,
         message: Py<PyAny>,
         fin: bool,
         mask: bool,
         text: Option<bool>,
+        compress: Option<bool>,
     ) -> PyResult<Py<Operation>> {
         if !mask {
             return Err(PyValueError::new_err(
                 "mask=False: a client must mask every frame (RFC 6455 5.1)",
             ));
         }
-        let send = Send { message, text, fin, style: SendStyle::Converse };
+        let send = Send { message, text, compress, fin, style: SendStyle::Converse };
         operation(slf.as_super(), "Converse.send", Command::Send(send))
     }
 

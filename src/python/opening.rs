@@ -22,7 +22,8 @@ use super::errors;
 use super::event_loop::Descriptor;
 use crate::connect::{self, OpenError, Options, TlsChoice, TlsOptions, TlsVersion, Uri};
 use crate::drive::{Stream, lifeline};
-use crate::protocol::handshake::{Fields, Request, Response, Wanted};
+use crate::protocol::deflate::{Agreed, Parameters, WindowBits};
+use crate::protocol::handshake::{Agreement, Fields, Request, Response, Wanted};
 
 /// Opens a connection and returns a future of it; cancelling the future closes the socket.
 ///
@@ -32,7 +33,7 @@ use crate::protocol::handshake::{Fields, Request, Response, Wanted};
 #[pyfunction]
 #[pyo3(signature = (
     uri, *, request_line = None, headers = Vec::new(), defaults = Vec::new(), default_origin = false,
-    subprotocols = Vec::new(), ssl = None, tls = None, server_hostname = None, sock = None,
+    subprotocols = Vec::new(), deflate = None, ssl = None, tls = None, server_hostname = None, sock = None,
     timeout = None
 ))]
 #[expect(clippy::too_many_arguments, reason = "the options")]
@@ -44,6 +45,7 @@ pub(super) fn open_connection<'py>(
     defaults: Fields,
     default_origin: bool,
     subprotocols: Vec<String>,
+    deflate: Option<&Bound<'py, PyAny>>,
     ssl: Option<bool>,
     tls: Option<&Bound<'py, PyAny>>,
     server_hostname: Option<String>,
@@ -55,7 +57,8 @@ pub(super) fn open_connection<'py>(
     let parsed = Uri::parse(&uri).map_err(|error| errors::open_error(py, &uri, error))?;
     let tls = tls_choice(ssl, tls, parsed.is_secure())?;
     let secure = parsed.is_secure() || matches!(tls, TlsChoice::On(_));
-    let mut wanted = Wanted { request_line, fields: headers, subprotocols };
+    let deflate = deflate.map(deflate_offer).transpose()?;
+    let mut wanted = Wanted { request_line, fields: headers, subprotocols, deflate };
     let origin = default_origin.then(|| ("Origin".to_owned(), parsed.origin(secure)));
     for (name, value) in origin.into_iter().chain(defaults) {
         if !wanted.fields.iter().any(|(given, _)| given.eq_ignore_ascii_case(&name)) {
@@ -87,6 +90,28 @@ fn duration(seconds: f64) -> PyResult<Duration> {
         } else {
             PyValueError::new_err(message)
         }
+    })
+}
+
+/// What a `PerMessageDeflate` asks the server for.
+fn deflate_offer(options: &Bound<'_, PyAny>) -> PyResult<Parameters> {
+    let py = options.py();
+    let client_bits = options.getattr(intern!(py, "client_max_window_bits"))?;
+    let client_max_window_bits = match client_bits.extract::<bool>() {
+        Ok(true) => WindowBits::Any,
+        Ok(false) => WindowBits::Unsaid,
+        Err(_) => {
+            client_bits.extract::<Option<u8>>()?.map_or(WindowBits::Unsaid, WindowBits::AtMost)
+        }
+    };
+    let set = |name| -> PyResult<bool> { options.getattr(name)?.extract() };
+    Ok(Parameters {
+        server_no_context_takeover: set(intern!(py, "server_no_context_takeover"))?,
+        client_no_context_takeover: set(intern!(py, "client_no_context_takeover"))?,
+        server_max_window_bits: options
+            .getattr(intern!(py, "server_max_window_bits"))?
+            .extract()?,
+        client_max_window_bits,
     })
 }
 
@@ -140,8 +165,7 @@ pub(super) struct Opened {
     stream: Mutex<Option<(Stream, Vec<u8>)>>,
     request: Request,
     response: Response,
-    #[pyo3(get)]
-    subprotocol: Option<String>,
+    agreement: Agreement,
     local: Option<SocketAddr>,
     remote: Option<SocketAddr>,
 }
@@ -155,7 +179,7 @@ impl From<connect::Opened> for Opened {
             stream: Mutex::new(Some((opened.stream, opened.early))),
             request: opened.request,
             response: opened.response,
-            subprotocol: opened.subprotocol,
+            agreement: opened.agreement,
         }
     }
 }
@@ -165,6 +189,10 @@ impl Opened {
     pub(super) fn take(&self) -> PyResult<(Stream, Vec<u8>)> {
         let taken = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
         taken.ok_or_else(|| PyRuntimeError::new_err("this connection has been taken over already"))
+    }
+
+    pub(super) const fn agreed(&self) -> Option<Agreed> {
+        self.agreement.deflate
     }
 }
 
@@ -182,6 +210,25 @@ impl Opened {
     #[getter]
     fn response<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         response_object(py, Some(&self.response))
+    }
+
+    /// The subprotocol that the server chose, or None.
+    #[getter]
+    fn subprotocol(&self) -> Option<&str> {
+        self.agreement.subprotocol.as_deref()
+    }
+
+    /// What was agreed on of permessage-deflate: the first four fields of a `PerMessageDeflate`; or None.
+    #[getter]
+    fn deflate(&self) -> Option<(bool, bool, u8, u8)> {
+        self.agreed().map(|agreed| {
+            (
+                agreed.server_no_context_takeover,
+                agreed.client_no_context_takeover,
+                agreed.server_max_window_bits,
+                agreed.client_max_window_bits,
+            )
+        })
     }
 
     /// The socket's own address, as the socket module writes it.

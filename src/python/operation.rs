@@ -66,6 +66,7 @@ impl Style {
 pub(super) struct Send {
     pub(super) message: Py<PyAny>,
     pub(super) text: Option<bool>,
+    pub(super) compress: Option<bool>,
     pub(super) fin: bool,
     pub(super) style: SendStyle,
 }

@@ -26,7 +26,8 @@ pub(super) fn attempt(driver: &Bound<'_, Driver>, order: &Send) -> PyResult<Atte
     let whole = order.fin && !(order.text == Some(true) && this.link().sending_fragments());
     let message = order.message.bind(py);
     let sent = message::with_payload(message, order.text, whole, bytes_kind, |kind, payload| {
-        this.link().send(kind, order.fin, payload)
+        let send = || this.link().send(kind, order.fin, payload, order.compress);
+        if this.link().has_much_to_deflate(payload.len()) { py.detach(send) } else { send() }
     })?;
     match sent {
         Ok(wants) => {

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMES = ("ws", "wss")
-# Sections 12 and 13 are permessage-deflate's and join when it does.
-CASES = tuple(f"{section}.*" for section in (1, 2, 3, 4, 5, 6, 7, 9, 10))
-# Of section 9 the largest messages and the smallest fragments.
+CASES = tuple(f"{section}.*" for section in (1, 2, 3, 4, 5, 6, 7, 9, 10, 12, 13))
+# Of section 9 the largest messages and the smallest fragments, of compression the shortest runs: a
+# case of 12 and 13 is a thousand messages.
 SHORT_CASES = (
     *(f"{section}.*" for section in (1, 2, 3, 4, 5, 6, 7, 10)),
     *("9.1.6", "9.2.6", "9.3.1", "9.4.1"),
+    *("12.1.1", "12.1.4", "12.2.1", "12.2.4"),
+    *(f"13.{setting}.1" for setting in range(1, 8)),
 )
 
 

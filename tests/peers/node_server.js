@@ -41,7 +41,9 @@ const plain = http.createServer();
 const secure = https.createServer({ key: pem, cert: pem });
 for (const server of [plain, secure]) {
   const handleProtocols = (offered) => (offered.has('chat') ? 'chat' : false);
-  new WebSocketServer({ server, maxPayload: 0, handleProtocols }).on('connection', serve);
+  const perMessageDeflate = { threshold: 0 };
+  const options = { server, maxPayload: 0, perMessageDeflate, handleProtocols };
+  new WebSocketServer(options).on('connection', serve);
 }
 plain.listen(0, '127.0.0.1', () => {
   secure.listen(0, '127.0.0.1', () => {

@@ -13,6 +13,7 @@ use std::fmt;
 
 pub use body::Body;
 pub use head::HeadReader;
+pub(super) use request::is_token;
 pub use request::{Request, Wanted};
 pub use response::{Agreement, Response, judge};
 
@@ -85,7 +86,7 @@ fn all<'a>(fields: &'a Fields, name: &str) -> impl Iterator<Item = &'a str> {
 }
 
 /// The elements of a comma-separated list (RFC 9110 5.6.1); empty ones do not count.
-fn elements(list: &str) -> impl Iterator<Item = &str> {
+pub(super) fn elements(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(|element| element.trim_matches([' ', '\t'])).filter(|e| !e.is_empty())
 }
 

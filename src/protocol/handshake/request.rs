@@ -10,6 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{Fields, HandshakeError, all, elements, first};
+use crate::protocol::deflate::{self, Parameters};
+
+pub(super) const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 
 /// What the caller asked for beyond the URI.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub struct Wanted {
     pub request_line: Option<String>,
     pub fields: Fields,
     pub subprotocols: Vec<String>,
+    /// Offered unless `fields` bring a Sec-WebSocket-Extensions of their own.
+    pub deflate: Option<Parameters>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -45,7 +50,7 @@ impl Request {
         };
         let mut fields = mandatory_fields(host, credentials, wanted, key)?;
         fields.retain(|(name, _)| first(&wanted.fields, name).is_none());
-        fields.extend(wanted.fields.iter().filter(|field| can_be_honoured(field)).cloned());
+        fields.extend(wanted.fields.iter().filter_map(honoured));
         check_fields(&fields)?;
         Ok(Self { request_line, resource, fields })
     }
@@ -70,6 +75,12 @@ impl Request {
     pub(super) fn subprotocols(&self) -> impl Iterator<Item = &str> {
         all(&self.fields, "Sec-WebSocket-Protocol").flat_map(elements)
     }
+
+    /// The offers of permessage-deflate, whoever wrote the field.
+    pub(super) fn deflate_offers(&self) -> Vec<Parameters> {
+        let fields = all(&self.fields, EXTENSIONS);
+        fields.flat_map(deflate::honoured).map(|(_, offer)| offer).collect()
+    }
 }
 
 fn mandatory_fields(
@@ -88,6 +99,9 @@ fn mandatory_fields(
     if !wanted.subprotocols.is_empty() {
         fields.push(("Sec-WebSocket-Protocol", wanted.subprotocols.join(", ")));
     }
+    if let Some(offer) = wanted.deflate {
+        fields.push((EXTENSIONS, offer.to_string()));
+    }
     if let Some((user, password)) = credentials {
         fields.push(("Authorization", basic(user, password)?));
     }
@@ -102,10 +116,14 @@ fn basic(user: &str, password: &str) -> Result<String, HandshakeError> {
     Ok(format!("Basic {}", BASE64.encode(format!("{user}:{password}"))))
 }
 
-/// No extension is implemented yet, so none is offered, not even one that came with pasted browser
-/// headers: a server would take the offer and send frames that cannot be read.
-fn can_be_honoured((name, _): &(String, String)) -> bool {
-    !name.eq_ignore_ascii_case("Sec-WebSocket-Extensions")
+/// Of extensions that come with pasted browser headers, only what can be honoured is offered: a server
+/// would take the offer and send frames that cannot be read.
+fn honoured((name, value): &(String, String)) -> Option<(String, String)> {
+    if !name.eq_ignore_ascii_case(EXTENSIONS) {
+        return Some((name.clone(), value.clone()));
+    }
+    let offers: Vec<&str> = deflate::honoured(value).map(|(offer, _)| offer).collect();
+    (!offers.is_empty()).then(|| (name.clone(), offers.join(", ")))
 }
 
 fn default_request_line(resource: &str) -> Result<(String, String), HandshakeError> {
@@ -189,7 +207,7 @@ fn name_of(control: char) -> String {
 }
 
 /// RFC 9110 5.6.2.
-fn is_token(text: &str) -> bool {
+pub(in crate::protocol) fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
@@ -213,6 +231,7 @@ impl fmt::Debug for Wanted {
             .field("request_line", &self.request_line)
             .field("fields", &names(&self.fields))
             .field("subprotocols", &self.subprotocols)
+            .field("deflate", &self.deflate)
             .finish()
     }
 }
@@ -287,11 +306,31 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_that_came_with_pasted_headers_is_not_offered() {
-        let fields = [("Sec-WebSocket-Extensions", "permessage-deflate"), ("A", "b")];
-        let request = build(&wanting(&fields)).unwrap();
-        assert_eq!(request.field("sec-websocket-extensions"), None);
-        assert_eq!(request.field("a"), Some("b"));
+    fn of_extensions_that_came_with_pasted_headers_what_can_be_honoured_is_offered() {
+        let rows = [
+            ("permessage-deflate; client_max_window_bits", true),
+            ("permessage-deflate;client_max_window_bits = 10 , x-webkit-deflate-frame", false),
+            ("x-webkit-deflate-frame", false),
+        ];
+        for (value, whole) in rows {
+            let wanted = Wanted {
+                deflate: Some(Parameters::default()),
+                ..wanting(&[("sec-websocket-extensions", value), ("A", "b")])
+            };
+            let request = build(&wanted).unwrap();
+            let sent = request.field("Sec-WebSocket-Extensions");
+            assert_eq!(sent.is_some(), value.starts_with("permessage"), "{value}");
+            assert_eq!(sent == Some(value), whole, "{value}");
+            assert_eq!(request.deflate_offers().len(), usize::from(sent.is_some()));
+        }
+    }
+
+    #[test]
+    fn permessage_deflate_is_offered_behind_the_mandatory_fields() {
+        let wanted = Wanted { deflate: Some(Parameters::default()), ..Wanted::default() };
+        let request = build(&wanted).unwrap();
+        assert!(text(&request).ends_with("Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"));
+        assert_eq!(request.deflate_offers(), [Parameters::default()]);
     }
 
     #[test]

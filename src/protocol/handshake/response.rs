@@ -7,7 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::{Digest, Sha1};
 
+use super::request::EXTENSIONS;
 use super::{Fields, HandshakeError, HeadReader, Request, all, elements, excerpt, first};
+use crate::protocol::deflate::{self, Agreed};
 
 /// RFC 6455 1.3.
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -39,6 +41,7 @@ impl Response {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Agreement {
     pub subprotocol: Option<String>,
+    pub deflate: Option<Agreed>,
 }
 
 pub fn judge(request: &Request, response: &Response) -> Result<Agreement, HandshakeError> {
@@ -48,8 +51,10 @@ pub fn judge(request: &Request, response: &Response) -> Result<Agreement, Handsh
     }
     judge_upgrade(&response.fields)?;
     judge_accept(request, &response.fields)?;
-    judge_extensions(&response.fields)?;
-    Ok(Agreement { subprotocol: judge_subprotocol(request, &response.fields)? })
+    Ok(Agreement {
+        deflate: judge_extensions(request, &response.fields)?,
+        subprotocol: judge_subprotocol(request, &response.fields)?,
+    })
 }
 
 fn judge_upgrade(fields: &Fields) -> Result<(), HandshakeError> {
@@ -84,13 +89,13 @@ fn accept(key: &str) -> String {
     BASE64.encode(hash)
 }
 
-fn judge_extensions(fields: &Fields) -> Result<(), HandshakeError> {
-    match single(fields, "Sec-WebSocket-Extensions")? {
-        None => Ok(()),
-        Some(value) => Err(HandshakeError::Negotiation(format!(
-            "the server uses the extension {:?}, which was not offered",
-            shown(value)
-        ))),
+/// "The client MUST _Fail the WebSocket Connection_" if the response has a parameter that is unknown,
+/// invalid or not allowed by the offer (RFC 7692 7).
+fn judge_extensions(request: &Request, fields: &Fields) -> Result<Option<Agreed>, HandshakeError> {
+    let Some(value) = single(fields, EXTENSIONS)? else { return Ok(None) };
+    match deflate::accept(&request.deflate_offers(), value) {
+        Ok(agreed) => Ok(Some(agreed)),
+        Err(fault) => Err(HandshakeError::Negotiation(excerpt(fault.as_bytes(), 200))),
     }
 }
 

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+use super::super::deflate::Deflater;
 use super::*;
+
+/// The room that is offered to one read of an empty inbox.
+const READ: usize = 32 * 1024;
 
 fn feed(inbox: &mut Inbox, bytes: &[u8]) -> Result<usize, ProtocolError> {
     inbox.spare()[..bytes.len()].copy_from_slice(bytes);
@@ -18,6 +22,12 @@ fn take(inbox: &mut Inbox) -> Option<(Kind, Vec<u8>)> {
     inbox.take(|kind, bytes| (kind, bytes.to_vec()))
 }
 
+fn holds_nothing(inbox: &mut Inbox) -> bool {
+    let (held, mut given) = (inbox.buffer.held(), 0);
+    inbox.reclaim(|buffer| given += buffer.len());
+    held > 0 && given == held
+}
+
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first, u8::try_from(payload.len()).unwrap()];
     bytes.extend_from_slice(payload);
@@ -26,19 +36,19 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 #[test]
 fn fragments_with_a_ping_between_become_one_message() {
-    let mut inbox = Inbox::new(1024);
+    let mut inbox = Inbox::new(1024, None);
     let mut wire = frame(0x01, "hél".as_bytes());
     wire.extend(frame(0x89, b"ping"));
     wire.extend(frame(0x00, b""));
     wire.extend(frame(0x80, b"lo"));
     assert_eq!(feed(&mut inbox, &wire), Ok(4));
     assert_eq!(take(&mut inbox), Some((Kind::Text, "héllo".into())));
-    assert!(inbox.is_empty());
+    assert!(holds_nothing(&mut inbox));
 }
 
 #[test]
 fn a_code_point_may_be_split_over_fragments_and_reads() {
-    let mut inbox = Inbox::new(1024);
+    let mut inbox = Inbox::new(1024, None);
     let mut wire = frame(0x01, &[0xF0]);
     wire.extend(frame(0x00, &[0x9F, 0x98]));
     wire.extend(frame(0x80, &[0x80]));
@@ -50,46 +60,46 @@ fn a_code_point_may_be_split_over_fragments_and_reads() {
 
 #[test]
 fn text_fails_at_its_first_wrong_byte_in_the_middle_of_a_frame() {
-    let mut inbox = Inbox::new(1024);
+    let mut inbox = Inbox::new(1024, None);
     assert_eq!(feed(&mut inbox, &[0x81, 100, b'a', 0xED]), Ok(0));
     assert_eq!(feed(&mut inbox, &[0xA0]), Err(ProtocolError::InvalidText { position: 1 }));
 }
 
 #[test]
 fn text_that_ends_within_a_code_point_is_invalid() {
-    let mut inbox = Inbox::new(1024);
+    let mut inbox = Inbox::new(1024, None);
     let error = feed(&mut inbox, &frame(0x81, &[b'a', 0xC3]));
     assert_eq!(error, Err(ProtocolError::InvalidText { position: 1 }));
 }
 
 #[test]
 fn the_limit_counts_all_fragments_and_is_judged_on_the_header() {
-    let mut inbox = Inbox::new(10);
+    let mut inbox = Inbox::new(10, None);
     feed(&mut inbox, &frame(0x02, &[0; 6])).unwrap();
     let error = ProtocolError::MessageTooBig { length: 11, limit: 10 };
     assert_eq!(feed(&mut inbox, &[0x80, 5]), Err(error));
-    let mut inbox = Inbox::new(10);
+    let mut inbox = Inbox::new(10, None);
     let huge = [0x82, 127, 0x7F, 255, 255, 255, 255, 255, 255, 255];
     let error = ProtocolError::MessageTooBig { length: i64::MAX as u64, limit: 10 };
     assert_eq!(feed(&mut inbox, &huge), Err(error));
-    assert!(inbox.buffer.len() <= LEAST_SPARE);
+    assert!(inbox.buffer.held() <= READ);
 }
 
 #[test]
 fn empty_fragments_take_no_memory() {
-    let mut inbox = Inbox::new(1 << 20);
+    let mut inbox = Inbox::new(1 << 20, None);
     feed(&mut inbox, &frame(0x02, b"x")).unwrap();
     for _ in 0..10_000 {
         feed(&mut inbox, &[0, 0, 0, 0, 0, 0]).unwrap();
     }
-    assert!(inbox.buffer.len() <= 2 * LEAST_SPARE);
+    assert!(inbox.buffer.held() <= 2 * READ);
     feed(&mut inbox, &frame(0x80, b"y")).unwrap();
     assert_eq!(take(&mut inbox), Some((Kind::Binary, b"xy".into())));
 }
 
 #[test]
 fn chunks_come_before_the_message_ends_and_cut_text_between_code_points() {
-    let mut inbox = Inbox::new(1024);
+    let mut inbox = Inbox::new(1024, None);
     let mut chunk = |bytes: &[u8]| {
         feed(&mut inbox, bytes).unwrap();
         inbox.take_chunk(|_, bytes, fin| (String::from_utf8(bytes.to_vec()).unwrap(), fin))
@@ -103,7 +113,7 @@ fn chunks_come_before_the_message_ends_and_cut_text_between_code_points() {
 
 #[test]
 fn a_slow_taker_sees_every_message_while_the_buffer_moves() {
-    let mut inbox = Inbox::new(1 << 20);
+    let mut inbox = Inbox::new(1 << 20, None);
     let (mut sent, mut taken) = (0u32, 0u32);
     while taken < 20_000 {
         for _ in 0..3 {
@@ -123,7 +133,7 @@ fn a_slow_taker_sees_every_message_while_the_buffer_moves() {
 
 #[test]
 fn fragments_without_end_are_bounded_however_small() {
-    let mut inbox = Inbox::new(10);
+    let mut inbox = Inbox::new(10, None);
     feed(&mut inbox, &frame(0x02, b"")).unwrap();
     let limit = FEW_FRAGMENTS + 1;
     for _ in 1..limit {
@@ -131,4 +141,91 @@ fn fragments_without_end_are_bounded_however_small() {
     }
     let error = feed(&mut inbox, &frame(0x00, b""));
     assert_eq!(error, Err(ProtocolError::TooManyFragments { limit }));
+}
+
+fn inflating(max_size: u64) -> Inbox {
+    Inbox::new(max_size, Some(Inflater::new(false)))
+}
+
+fn deflater() -> Deflater {
+    Deflater::new(15, false, 6, 8)
+}
+
+#[test]
+fn compressed_and_plain_messages_come_out_in_their_order() {
+    let (mut inbox, mut deflater) = (inflating(1 << 20), deflater());
+    let mut wire = Vec::new();
+    for n in 0..100u8 {
+        let payload = [b'a' + n % 26; 40];
+        if n % 3 == 0 {
+            wire.extend(frame(0x81, &payload));
+        } else {
+            wire.extend(frame(0xC1, deflater.compress(&payload, true)));
+        }
+    }
+    feed(&mut inbox, &wire).unwrap();
+    for n in 0..100u8 {
+        assert_eq!(take(&mut inbox), Some((Kind::Text, vec![b'a' + n % 26; 40])));
+    }
+    assert!(holds_nothing(&mut inbox));
+}
+
+#[test]
+fn a_compressed_message_may_be_cut_into_frames_anywhere() {
+    let text = "the quick brown fox jumps over the lazy dog; ".repeat(20);
+    let compressed = deflater().compress(text.as_bytes(), true).to_vec();
+    let mut inbox = inflating(1 << 20);
+    let mut wire = frame(0x41, b"");
+    for byte in &compressed {
+        wire.extend(frame(0x00, &[*byte]));
+        wire.extend(frame(0x89, b""));
+    }
+    wire.extend(frame(0x80, b""));
+    feed(&mut inbox, &wire).unwrap();
+    assert_eq!(take(&mut inbox), Some((Kind::Text, text.into_bytes())));
+}
+
+#[test]
+fn inflating_stops_at_the_limit_and_holds_little_more() {
+    let bomb = deflater().compress(&vec![0; 8 << 20], true).to_vec();
+    let mut wire = vec![0xC2, 126];
+    wire.extend(u16::try_from(bomb.len()).unwrap().to_be_bytes());
+    wire.extend(bomb);
+    let mut inbox = inflating(100_000);
+    let error = ProtocolError::MessageTooBig { length: 100_001, limit: 100_000 };
+    assert_eq!(feed(&mut inbox, &wire), Err(error));
+    assert!(inbox.buffer.held() <= 5 * READ, "{}", inbox.buffer.held());
+    let exact = deflater().compress(&vec![0; 100_000], true).to_vec();
+    let mut inbox = inflating(100_000);
+    assert_eq!(feed(&mut inbox, &frame(0xC2, &exact)), Ok(1));
+    assert_eq!(take(&mut inbox).unwrap().1.len(), 100_000);
+}
+
+#[test]
+fn what_inflates_to_nothing_is_bounded_on_the_wire() {
+    let mut inbox = inflating(1000);
+    let empty_block = [0, 0, 0, 0xFF, 0xFF];
+    let mut wire = frame(0x42, &empty_block);
+    for _ in 0..((2 * 1000 + 1024) / 5 - 1) {
+        wire.extend(frame(0x00, &empty_block));
+    }
+    feed(&mut inbox, &wire).unwrap();
+    let error = feed(&mut inbox, &frame(0x00, &empty_block));
+    assert_eq!(error, Err(ProtocolError::MessageTooBig { length: 3025, limit: 1000 }));
+}
+
+#[test]
+fn inflated_text_must_be_valid() {
+    let bytes = deflater().compress(b"valid \xC3\xA9, not: \xED\xA0\x80", true).to_vec();
+    let error = ProtocolError::InvalidText { position: 15 };
+    assert_eq!(feed(&mut inflating(1000), &frame(0xC1, &bytes)), Err(error));
+}
+
+#[test]
+fn malformed_deflate_fails_at_once_or_at_the_end_of_the_message() {
+    let error = Err(ProtocolError::MalformedDeflate);
+    assert_eq!(feed(&mut inflating(1000), &frame(0xC2, &[0xFF; 10])), error);
+    let whole = deflater().compress(b"Hello, hello, hello", true).to_vec();
+    let cut = frame(0xC2, &whole[..whole.len() - 3]);
+    assert_eq!(feed(&mut inflating(1000), &cut), Err(ProtocolError::MalformedDeflate));
 }

@@ -25,7 +25,8 @@ fn an_accepted_handshake_gives_a_non_blocking_socket_without_delay() {
     });
     let uri = format!("{}chat?room=1", peer.uri());
     let result = opened(options(&uri)).unwrap();
-    assert_eq!((result.response.status, result.subprotocol, result.early), (101, None, vec![]));
+    let subprotocol = result.agreement.subprotocol;
+    assert_eq!((result.response.status, subprotocol, result.early), (101, None, vec![]));
 
     let mut socket = socket(&result.stream);
     assert!(socket.nodelay().unwrap());
@@ -69,7 +70,7 @@ fn the_subprotocol_is_the_one_the_server_chose() {
     });
     let mut options = options(&peer.uri());
     options.wanted.subprotocols = vec!["one".into(), "two".into()];
-    assert_eq!(opened(options).unwrap().subprotocol.as_deref(), Some("two"));
+    assert_eq!(opened(options).unwrap().agreement.subprotocol.as_deref(), Some("two"));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod deflate;
+
 use std::time::{Duration, Instant};
 
 use aiowebsocket::protocol::{
@@ -10,19 +12,32 @@ use aiowebsocket::protocol::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+fn unlimited() -> Config {
+    Config {
+        max_size: u64::MAX,
+        max_buffered: usize::MAX,
+        close_timeout: None,
+        deflate: None,
+        trace: false,
+    }
+}
+
 fn connection() -> Connection {
     let config = Config {
         max_size: 4096,
-        max_buffered: usize::MAX,
         close_timeout: Some(Duration::from_secs(10)),
         trace: true,
+        ..unlimited()
     };
+    Connection::new(config, Box::new(keys()))
+}
+
+fn keys() -> impl FnMut() -> [u8; 4] {
     let mut key = 0u32;
-    let keys = move || {
+    move || {
         key = key.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         key.to_be_bytes()
-    };
-    Connection::new(config, Box::new(keys))
+    }
 }
 
 /// All that a user and a peer can see of a run.
@@ -67,7 +82,11 @@ fn feed(engine: &mut Connection, mut bytes: &[u8], now: Instant) {
 
 /// Feeds the pieces and looks at everything after each, or only at the end.
 fn run(pieces: &[&[u8]], look_often: bool) -> Seen {
-    let (mut engine, mut seen, now) = (connection(), Seen::default(), Instant::now());
+    run_on(connection(), pieces, look_often)
+}
+
+fn run_on(mut engine: Connection, pieces: &[&[u8]], look_often: bool) -> Seen {
+    let (mut seen, now) = (Seen::default(), Instant::now());
     for piece in pieces {
         feed(&mut engine, piece, now);
         if look_often {
@@ -212,8 +231,7 @@ fn nothing_is_parsed_or_answered_after_a_close() {
 
 #[test]
 fn reading_pauses_at_the_bound_and_goes_on_at_half_of_it() {
-    let config =
-        Config { max_size: 1 << 20, max_buffered: 1000, close_timeout: None, trace: false };
+    let config = Config { max_size: 1 << 20, max_buffered: 1000, ..unlimited() };
     let mut engine = Connection::new(config, Box::new(|| [0; 4]));
     let now = Instant::now();
     for _ in 0..12 {
@@ -230,8 +248,7 @@ fn reading_pauses_at_the_bound_and_goes_on_at_half_of_it() {
 
 #[test]
 fn while_the_peers_close_is_awaited_messages_are_drained_within_the_bound() {
-    let config =
-        Config { max_size: 1 << 20, max_buffered: 1000, close_timeout: None, trace: false };
+    let config = Config { max_size: 1 << 20, max_buffered: 1000, ..unlimited() };
     let mut engine = Connection::new(config, Box::new(|| [0; 4]));
     let now = Instant::now();
     engine.send_close(Close::new(CloseCode::NORMAL, ""), now).unwrap();

@@ -1,0 +1,121 @@
+//! Our compression context: from parts of messages to compressed bytes (RFC 7692 7.2.1).
+//!
+//! Made when the first message is compressed.
+
+use std::fmt;
+
+use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Strategy};
+
+/// What a flush ends with, and what the end of a message leaves out.
+const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
+
+/// Room for what a short message becomes; more is added as it is needed.
+const LEAST_ROOM: usize = 512;
+/// More than this is not kept from message to message.
+const LARGEST_KEPT: usize = 64 * 1024;
+
+pub(in crate::protocol) struct Deflater {
+    stream: Option<Box<Deflate>>,
+    config: DeflateConfig,
+    /// Whether each message starts from nothing: client_no_context_takeover.
+    forgets: bool,
+    /// Scratch: what the last part became.
+    output: Vec<u8>,
+}
+
+impl fmt::Debug for Deflater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deflater").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Deflater {
+    /// `window_bits` are 9 to 15: zlib writes no smaller window.
+    pub(in crate::protocol) fn new(
+        window_bits: u8,
+        forgets: bool,
+        level: u8,
+        mem_level: u8,
+    ) -> Self {
+        let config = DeflateConfig {
+            level: level.into(),
+            window_bits: -i32::from(window_bits),
+            mem_level: mem_level.into(),
+            strategy: Strategy::Default,
+            ..DeflateConfig::default()
+        };
+        Self { stream: None, config, forgets, output: Vec::new() }
+    }
+
+    /// Compresses a part of a message; `fin` marks its last.
+    pub(in crate::protocol) fn compress(&mut self, part: &[u8], fin: bool) -> &[u8] {
+        let mut length = self.flush(part);
+        if fin {
+            length -= if self.output[..length].ends_with(&TAIL) { TAIL.len() } else { 0 };
+            if length == 0 {
+                // An empty stored block (RFC 7692 7.2.3.6).
+                self.output[0] = 0;
+                length = 1;
+            }
+            if let (true, Some(stream)) = (self.forgets, &mut self.stream) {
+                stream.reset();
+            }
+        }
+        &self.output[..length]
+    }
+
+    /// Compresses all of `part`, up to a byte's boundary, and says how long it has become.
+    fn flush(&mut self, part: &[u8]) -> usize {
+        if self.output.len() > LARGEST_KEPT {
+            self.output = Vec::new();
+        }
+        self.output.resize(self.output.len().max(LEAST_ROOM), 0);
+        let config = self.config;
+        let stream = self.stream.get_or_insert_with(|| Box::new(Deflate::new_with_config(config)));
+        let (mut read, mut length) = (0, 0);
+        loop {
+            let before = (stream.total_in(), stream.total_out());
+            let step =
+                stream.compress(&part[read..], &mut self.output[length..], DeflateFlush::SyncFlush);
+            debug_assert!(step.is_ok(), "{step:?}");
+            read += distance(before.0, stream.total_in());
+            length += distance(before.1, stream.total_out());
+            if length < self.output.len() {
+                return length;
+            }
+            self.output.resize(2 * length, 0);
+        }
+    }
+}
+
+fn distance(from: u64, to: u64) -> usize {
+    usize::try_from(to - from).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rfcs_hello_is_compressed_as_the_rfc_does() {
+        let mut deflater = Deflater::new(15, false, 6, 8);
+        let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+        assert_eq!(deflater.compress(b"Hello", true), hello);
+        assert_eq!(deflater.compress(b"Hello", true), [0xf2, 0x00, 0x11, 0x00, 0x00]);
+        let mut forgetful = Deflater::new(15, true, 6, 8);
+        assert_eq!(forgetful.compress(b"Hello", true), hello);
+        assert_eq!(forgetful.compress(b"Hello", true), hello);
+    }
+
+    #[test]
+    fn an_empty_end_of_a_message_is_an_empty_stored_block() {
+        let mut deflater = Deflater::new(15, false, 6, 8);
+        assert_eq!(deflater.compress(b"", true), [0]);
+        assert_eq!(
+            deflater.compress(b"Hello", false),
+            [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 7, 0, 0, 0, 255, 255]
+        );
+        assert_eq!(deflater.compress(b"", false), b"");
+        assert_eq!(deflater.compress(b"", true), [0]);
+    }
+}

@@ -1,0 +1,291 @@
+//! The bytes of one connection: as they came from the wire, and as payload that waits for the user.
+//!
+//! Without compression both live in one buffer, and a payload stays where the wire put it:
+//!
+//! ```text
+//!   | taken | queued messages | message under assembly | gap | unparsed | spare |
+//!           ^ live                           assembled ^     ^ parsed   ^ end
+//! ```
+//!
+//! With it, payloads live apart, since inflating changes their length. A payload is named by its
+//! position in the stream of all payloads, which stays true when bytes are moved. Knows no frame.
+
+use crate::protocol::deflate::{Inflater, Malformed};
+
+/// The least room offered to one read, or to one step of inflating. Two TLS records of plaintext fit.
+const LEAST_SPARE: usize = 32 * 1024;
+/// From here on the end of a frame limits how far the buffer grows before it.
+const LARGE: usize = 256 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Buffer {
+    wire: Vec<u8>,
+    /// The position of `wire[0]`, where payloads live there.
+    origin: u64,
+    assembled: usize,
+    parsed: usize,
+    end: usize,
+    apart: Option<Store>,
+}
+
+/// Payloads that live apart from the wire's bytes.
+#[derive(Debug, Default)]
+struct Store {
+    bytes: Vec<u8>,
+    origin: u64,
+    end: usize,
+}
+
+/// Why inflating has ended early.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum InflateError {
+    Malformed,
+    /// The message has become longer than it may.
+    TooBig,
+}
+
+impl From<Malformed> for InflateError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+impl Buffer {
+    pub(super) fn new(apart: bool) -> Self {
+        let apart = apart.then(Store::default);
+        Self { wire: Vec::new(), origin: 0, assembled: 0, parsed: 0, end: 0, apart }
+    }
+
+    /// Room for the next read. `live` is the first payload still needed, `awaited` what is missing of
+    /// the frame under way.
+    pub(super) fn spare(&mut self, live: Option<u64>, awaited: u64) -> &mut [u8] {
+        if self.wire.len() - self.end < LEAST_SPARE {
+            self.make_room(live, awaited);
+        }
+        &mut self.wire[self.end..]
+    }
+
+    pub(super) const fn received(&mut self, length: usize) {
+        self.end += length;
+    }
+
+    pub(super) fn unparsed(&self) -> &[u8] {
+        &self.wire[self.parsed..self.end]
+    }
+
+    /// Passes over bytes that are no payload to keep, and gives them.
+    pub(super) fn pass(&mut self, length: usize) -> &[u8] {
+        self.parsed += length;
+        &self.wire[self.parsed - length..self.parsed]
+    }
+
+    /// The next payload begins a message: nothing has to join what is before it.
+    pub(super) const fn begin_message(&mut self) {
+        if self.apart.is_none() {
+            self.assembled = self.parsed;
+        }
+    }
+
+    /// Joins unparsed bytes to the payload before them. `live` is the first payload still needed.
+    pub(super) fn append(&mut self, length: usize, live: u64) {
+        let bytes = self.parsed..self.parsed + length;
+        self.parsed += length;
+        if let Some(store) = &mut self.apart {
+            store.append(&self.wire[bytes], live);
+            return;
+        }
+        if bytes.start != self.assembled {
+            self.wire.copy_within(bytes, self.assembled);
+        }
+        self.assembled += length;
+    }
+
+    /// Inflates unparsed bytes behind the message that began at `start`, which may grow by `most`.
+    pub(super) fn inflate(
+        &mut self,
+        length: usize,
+        inflater: &mut Inflater,
+        (live, start): (u64, u64),
+        most: u64,
+    ) -> Result<(), InflateError> {
+        let mut input = &self.wire[self.parsed..self.parsed + length];
+        self.parsed += length;
+        let Some(store) = &mut self.apart else { return Err(InflateError::Malformed) };
+        let mut left = usize::try_from(most).unwrap_or(usize::MAX);
+        loop {
+            // One byte more than is left shows that the message is too big.
+            let room = left.saturating_add(1).min(LEAST_SPARE);
+            store.make_room(room, left, live);
+            let begin = index(store.origin, start);
+            let filled = store.end - begin;
+            let message = &mut store.bytes[begin..store.end + room];
+            let progress = inflater.inflate(input, message, filled)?;
+            input = &input[progress.consumed..];
+            store.end += progress.produced;
+            left = left.checked_sub(progress.produced).ok_or(InflateError::TooBig)?;
+            match (progress.produced < room, input.is_empty(), progress.consumed) {
+                (true, true, _) => return Ok(()),
+                (true, false, 0) => return Err(InflateError::Malformed),
+                _ => {}
+            }
+        }
+    }
+
+    /// Where the next byte of payload will be.
+    pub(super) fn payload_end(&self) -> u64 {
+        match &self.apart {
+            Some(store) => store.origin + store.end as u64,
+            None => self.origin + self.assembled as u64,
+        }
+    }
+
+    pub(super) fn payload(&self, from: u64, to: u64) -> &[u8] {
+        let (bytes, origin) = match &self.apart {
+            Some(store) => (&store.bytes, store.origin),
+            None => (&self.wire, self.origin),
+        };
+        &bytes[index(origin, from)..index(origin, to)]
+    }
+
+    /// Drops what is unparsed.
+    pub(super) fn stop(&mut self, assembling: bool) {
+        if self.apart.is_none() && !assembling {
+            self.assembled = self.end;
+        }
+        self.parsed = if self.apart.is_none() { self.assembled } else { self.end };
+        self.end = self.parsed;
+    }
+
+    /// Takes back, without moving a byte, what no one needs any more.
+    pub(super) fn settle(&mut self, live: Option<u64>, assembling: bool) {
+        if let Some(store) = &mut self.apart {
+            if live.is_none() {
+                store.rewind();
+            }
+            if self.parsed == self.end {
+                (self.parsed, self.end) = (0, 0);
+            }
+            return;
+        }
+        if self.parsed == self.end && assembling {
+            self.parsed = self.assembled;
+            self.end = self.assembled;
+        }
+        if self.end == self.live_start(live) && !assembling {
+            self.rewind();
+        }
+    }
+
+    /// Bytes of memory held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.wire.len() + self.apart.as_ref().map_or(0, |store| store.bytes.len())
+    }
+
+    /// Takes initialised buffers for the bytes to come, where it has none.
+    pub(super) fn lend(&mut self, buffer: impl Fn() -> Vec<u8>) {
+        if self.wire.is_empty() {
+            self.wire = buffer();
+        }
+        if let Some(store) = self.apart.as_mut().filter(|store| store.bytes.is_empty()) {
+            store.bytes = buffer();
+        }
+    }
+
+    /// Gives back the buffers that hold nothing: an idle connection needs none.
+    pub(super) fn reclaim(&mut self, live: Option<u64>, mut give: impl FnMut(Vec<u8>)) {
+        if let Some(store) = &mut self.apart
+            && live.is_none()
+            && !store.bytes.is_empty()
+        {
+            store.rewind();
+            give(std::mem::take(&mut store.bytes));
+        }
+        if !self.wire.is_empty() && self.end == self.live_start(live) {
+            self.rewind();
+            give(std::mem::take(&mut self.wire));
+        }
+    }
+
+    /// Where the first byte of the wire's buffer is that somebody still needs.
+    fn live_start(&self, live: Option<u64>) -> usize {
+        match live {
+            Some(position) if self.apart.is_none() => index(self.origin, position),
+            _ => self.parsed,
+        }
+    }
+
+    fn rewind(&mut self) {
+        self.origin += self.end as u64;
+        (self.assembled, self.parsed, self.end) = (0, 0, 0);
+    }
+
+    /// Compacts when at least as much is dead as alive, grows when not: either way a byte is moved a
+    /// constant number of times.
+    fn make_room(&mut self, live: Option<u64>, awaited: u64) {
+        self.close_gap(live);
+        let start = self.live_start(live);
+        if start > 0 && start >= self.end - start {
+            self.wire.copy_within(start..self.end, 0);
+            self.origin += start as u64;
+            self.assembled = self.assembled.saturating_sub(start);
+            self.parsed -= start;
+            self.end -= start;
+        }
+        let awaited = usize::try_from(awaited).unwrap_or(usize::MAX);
+        let most = if awaited < LARGE { usize::MAX } else { awaited };
+        grow(&mut self.wire, self.end, LEAST_SPARE, most);
+    }
+
+    /// Moves the unparsed bytes up to the message under assembly: frame headers leave a gap there.
+    fn close_gap(&mut self, live: Option<u64>) {
+        if self.apart.is_none() && live.is_some() && self.parsed > self.assembled {
+            let assembling = self.assembled;
+            self.wire.copy_within(self.parsed..self.end, assembling);
+            self.end -= self.parsed - assembling;
+            self.parsed = assembling;
+        }
+    }
+}
+
+impl Store {
+    fn append(&mut self, payload: &[u8], live: u64) {
+        self.make_room(payload.len(), usize::MAX, live);
+        self.bytes[self.end..self.end + payload.len()].copy_from_slice(payload);
+        self.end += payload.len();
+    }
+
+    fn make_room(&mut self, least: usize, most: usize, live: u64) {
+        if self.bytes.len() - self.end >= least {
+            return;
+        }
+        let start = index(self.origin, live);
+        if start > 0 && start >= self.end - start {
+            self.bytes.copy_within(start..self.end, 0);
+            self.origin = live;
+            self.end -= start;
+        }
+        grow(&mut self.bytes, self.end, least, most);
+    }
+
+    fn rewind(&mut self) {
+        self.origin += self.end as u64;
+        self.end = 0;
+    }
+}
+
+/// Makes `bytes` longer by half, so that growing costs little altogether, but by no more than `most`
+/// beyond `end` where the end of what comes is known.
+fn grow(bytes: &mut Vec<u8>, end: usize, least: usize, most: usize) {
+    if bytes.len() - end < least {
+        let ample = bytes.len() + bytes.len() / 2;
+        let length = ample.min(end.saturating_add(most).saturating_add(least));
+        bytes.resize(length.max(end + least), 0);
+    }
+}
+
+/// The distance from `origin` to `position`: both lie within one buffer.
+fn index(origin: u64, position: u64) -> usize {
+    debug_assert!(origin <= position);
+    usize::try_from(position - origin).unwrap_or(usize::MAX)
+}
