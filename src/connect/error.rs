@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 
+pub(super) use crate::drive::fault;
 use crate::protocol::handshake::{HandshakeError, Response, excerpt};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,15 +99,6 @@ impl OpenError {
 fn body_start(response: Option<&Response>) -> String {
     let shown = response.map(|r| excerpt(&r.body, 200)).unwrap_or_default();
     if shown.is_empty() { shown } else { format!(": {shown}") }
-}
-
-/// The system's words for an error, without the number that Rust puts behind them.
-pub(super) fn fault(error: &io::Error) -> String {
-    let mut words = error.to_string();
-    if let Some(end) = words.find(" (os error") {
-        words.truncate(end);
-    }
-    words
 }
 
 impl fmt::Display for OpenError {

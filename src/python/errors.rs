@@ -78,7 +78,7 @@ fn cause(py: Python<'_>, ending: &Ending) -> Option<PyErr> {
     match &ending.cause {
         Some(Cause::Protocol(error)) => Some(protocol_error(py, error)),
         Some(Cause::Stream(Some(number), text)) => {
-            Some(PyOSError::new_err((*number, without_number(text).to_owned())))
+            Some(PyOSError::new_err((*number, text.clone())))
         }
         Some(Cause::Stream(None, text)) => Some(exception!(py, "TLSError", (text,))),
         Some(Cause::Truncated) => {
@@ -92,11 +92,6 @@ fn cause(py: Python<'_>, ending: &Ending) -> Option<PyErr> {
         }
         None => None,
     }
-}
-
-/// Rust ends an operating system's message with its number, which Python puts in front.
-fn without_number(text: &str) -> &str {
-    text.split_once(" (os error").map_or(text, |(message, _)| message)
 }
 
 fn protocol_error(py: Python<'_>, error: &ProtocolError) -> PyErr {
