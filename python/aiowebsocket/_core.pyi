@@ -40,6 +40,7 @@ def open_connection(
     server_hostname: str | None = None,
     sock: int | None = None,
     timeout: float | None = None,
+    max_redirects: int = 0,
 ) -> Future[Opened]: ...
 
 @final
@@ -50,6 +51,8 @@ class Opened:
     def response(self) -> Response: ...
     @property
     def subprotocol(self) -> str | None: ...
+    @property
+    def redirects(self) -> tuple[tuple[int, str], ...]: ...
     @property
     def local_address(self) -> Any: ...
     @property
