@@ -179,6 +179,16 @@ async def test_a_query_without_a_path_gets_the_path_slash(raw_peer: MakeRawPeer)
     assert (await peer.report()).request_line == "GET /?token=1 HTTP/1.1"
 
 
+async def test_what_is_not_ascii_in_a_path_is_percent_encoded_and_escapes_stay(
+    raw_peer: MakeRawPeer,
+) -> None:
+    peer = raw_peer(Session.open)
+    async with connect(peer.uri + "caf\u00e9?\u00df=a b&c=%0d%0aX:y"):
+        pass
+    line = (await peer.report()).request_line
+    assert line == "GET /caf%C3%A9?%C3%9F=a%20b&c=%0d%0aX:y HTTP/1.1"
+
+
 async def test_user_and_password_become_basic_credentials_and_nothing_else(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -297,6 +307,26 @@ async def test_cancelling_connect_closes_the_socket(raw_peer: MakeRawPeer) -> No
 
 async def _await(opening: connect) -> aiowebsocket.ClientConnection:
     return await opening
+
+
+async def test_two_connections_to_one_address_are_opened_side_by_side(
+    raw_peer: MakeRawPeer,
+) -> None:
+    """Against RFC 6455 4.1 (2), on purpose: ARCHITECTURE.md says why."""
+
+    def stall(session: Session) -> None:
+        session.read_request()
+        session.go.set()
+        session.receive_ending()
+
+    slow, quick = raw_peer(stall), raw_peer(greet)
+    opening = asyncio.ensure_future(_await(connect(slow.uri, open_timeout=None)))
+    await asyncio.get_running_loop().run_in_executor(None, slow.go.wait, PATIENCE)
+    async with connect(quick.uri) as ws:
+        assert await ws.recv() == "hello"
+    assert not opening.done()
+    opening.cancel()
+    await slow.report()
 
 
 async def test_connect_can_be_iterated_to_reconnect(raw_peer: MakeRawPeer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -10,18 +11,25 @@ import pytest
 import aiowebsocket
 from aiowebsocket import connect
 from failures import assert_readable, refusal
+from peers import frames
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import MakeRawPeer
     from peers.raw import Session
 
 GARBAGE = {
     "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
     "HTTP/1.0": b"HTTP/1.0 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
+    "HTTP/2": b"HTTP/2 101\r\nUpgrade: websocket\r\n\r\n",
     "no status": b"HTTP/1.1 Switching Protocols\r\n\r\n",
+    "a status of four digits": b"HTTP/1.1 1010 Switching Protocols\r\n\r\n",
     "a NUL": b"HTTP/1.1 101 Switching Protocols\r\nX: a\0b\r\n\r\n",
     "a bare CR": b"HTTP/1.1 101 Switching Protocols\r\nX: a\rb\r\n\r\n",
     "a space before the colon": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade : websocket\r\n\r\n",
+    "a folded line": b"HTTP/1.1 101 Switching Protocols\r\nX: a\r\n b\r\n\r\n",
+    "a line without a colon": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade\r\n\r\n",
     "a huge field": b"HTTP/1.1 101 Switching Protocols\r\nX: " + b"x" * 2**17,
     "a huge status line": b"HTTP/1.1 101 " + b"x" * 2**17,
     "too many fields": b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 1000 + b"\r\n",
@@ -46,6 +54,40 @@ async def test_invalid_message_when_the_response_is_no_http_response(
     assert await peer.report() in ("FIN", "RST")
 
 
+ENDLESS_HEADS = {
+    "a field value": (b"X: ", b"x" * 2**16),
+    "fields": (b"", b"X: y\r\n" * 2**13),
+    "interim responses": (b"\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2**11),
+}
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.parametrize("name", ENDLESS_HEADS)
+async def test_a_head_of_many_mebibytes_is_not_read_to_its_end(
+    raw_peer: MakeRawPeer, name: str
+) -> None:
+    """The head may have 64 KiB; what was sent beyond that lies in the sockets' buffers."""
+    start, block = ENDLESS_HEADS[name]
+
+    def script(session: Session) -> int:
+        session.read_request()
+        session.send(b"HTTP/1.1 103 Early Hints\r\n", start)
+        sent = 0
+        try:
+            while sent < 2**26:
+                session.send(block)
+                sent += len(block)
+        except OSError:
+            session.close()
+        return sent
+
+    peer = raw_peer(script)
+    error = await refusal(peer.uri)
+    assert type(error) is aiowebsocket.InvalidMessage
+    assert_readable(error, peer.host, "has more than")
+    assert await peer.report() < 2**24
+
+
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 @pytest.mark.parametrize("part", [b"", b"HTTP/1.1 101 Switching Protocols\r\nUpgr"])
 async def test_invalid_message_at_once_when_the_response_ends_early(
@@ -64,13 +106,20 @@ async def test_invalid_message_at_once_when_the_response_ends_early(
     assert_readable(error, peer.host)
 
 
-async def test_connect_error_at_once_when_the_connection_is_reset(raw_peer: MakeRawPeer) -> None:
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.parametrize("part", [b"", b"HTTP/1.1 101 Switching Protocols\r\nUpgr"])
+async def test_connect_error_at_once_when_the_connection_is_reset(
+    raw_peer: MakeRawPeer, part: bytes
+) -> None:
     def script(session: Session) -> None:
         session.read_request()
+        session.send(part)
         session.reset()
 
     peer = raw_peer(script)
+    start = time.monotonic()
     error = await refusal(peer.uri)
+    assert time.monotonic() - start < 4
     assert type(error) in (aiowebsocket.ConnectError, aiowebsocket.InvalidMessage)
     assert isinstance(error, ConnectionError)
     assert_readable(error, peer.host, "reset")
@@ -122,32 +171,157 @@ async def test_invalid_status_in_time_though_the_body_never_ends(raw_peer: MakeR
     assert error.response.body == b"start"
 
 
-async def test_the_body_of_a_refusal_is_read_only_so_far(raw_peer: MakeRawPeer) -> None:
+ENDLESS_BODIES = {
+    "until the end": ("Connection: close", b"x" * 2**14),
+    "chunked": ("Transfer-Encoding: chunked", b"4000\r\n" + b"x" * 2**14 + b"\r\n"),
+    "with a length": ("Content-Length: 99999999999999", b"x" * 2**14),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS_BODIES)
+async def test_the_body_of_a_refusal_is_read_only_so_far(raw_peer: MakeRawPeer, name: str) -> None:
+    field, block = ENDLESS_BODIES[name]
+
     def script(session: Session) -> None:
         session.read_request()
-        session.send(b"HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n")
+        session.send(f"HTTP/1.1 500 Oops\r\n{field}\r\n\r\n".encode())
         try:
             for _ in range(1024):
-                session.send(b"x" * 2**14)
+                session.send(block)
         except OSError:
             session.close()
 
     error = await refusal(raw_peer(script).uri)
     assert type(error) is aiowebsocket.InvalidStatus
-    assert 0 < len(error.response.body) <= 2**16
+    assert error.response.body == b"x" * 2**16
     assert_readable(error, "500")
 
 
-@pytest.mark.parametrize("status", [200, 302, 401, 426, 503])
-async def test_every_final_status_is_invalid_status(raw_peer: MakeRawPeer, status: int) -> None:
+def refuse_with(head: str, body: str = "") -> Callable[[Session], None]:
     def script(session: Session) -> None:
         session.read_request()
-        session.send(f"HTTP/1.1 {status} \r\nContent-Length: 0\r\n\r\n".encode())
+        session.send(f"HTTP/1.1 {head}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
         session.hang_up()
 
-    error = await refusal(raw_peer(script).uri)
+    return script
+
+
+@pytest.mark.parametrize("status", [200, 204, 300, 304, 401, 404, 426, 503])
+async def test_every_final_status_is_invalid_status(raw_peer: MakeRawPeer, status: int) -> None:
+    error = await refusal(raw_peer(refuse_with(f"{status} ")).uri)
     assert type(error) is aiowebsocket.InvalidStatus
     assert error.response.status_code == status
+
+
+async def test_frames_behind_another_status_than_101_are_no_frames(raw_peer: MakeRawPeer) -> None:
+    def script(session: Session) -> str:
+        request = session.read_request()
+        head = session.response(request).replace(b"101 Switching Protocols", b"200 OK")
+        session.send(head, frames.ping(b"answer me"), frames.text("hello"))
+        return session.receive_ending()
+
+    peer = raw_peer(script)
+    error = await refusal(peer.uri)
+    assert type(error) is aiowebsocket.InvalidStatus
+    assert await peer.report() in ("FIN", "RST")
+    assert peer.sessions[0].frames == []
+
+
+async def test_a_401_names_the_schemes_asked_for_and_never_our_credentials(
+    raw_peer: MakeRawPeer,
+) -> None:
+    challenge = 'WWW-Authenticate: Digest realm="a, b", Basic realm="c"'
+    echo = "you are user:s3cret, dXNlcjpzM2NyZXQ="
+    peer = raw_peer(refuse_with(f"401 Unauthorized\r\n{challenge}", echo))
+    error = await refusal(peer.uri.replace("://", "://user:s3cret@"))
+    assert type(error) is aiowebsocket.InvalidStatus
+    assert_readable(
+        error, peer.host, "HTTP 401 Unauthorized (it asks for credentials: Digest, Basic)"
+    )
+    assert error.response.headers["WWW-Authenticate"] == challenge.partition(": ")[2]
+    assert error.response.body == echo.encode()
+    assert "s3cret" not in f"{error} {error!r}"
+    assert "dXNlcjpzM2NyZXQ=" not in f"{error} {error!r}"
+
+
+async def test_a_426_names_the_versions_of_the_server(raw_peer: MakeRawPeer) -> None:
+    """A version that both have (RFC 6455 4.4) there cannot be: this client speaks 13 alone."""
+    peer = raw_peer(refuse_with("426 Upgrade Required\r\nSec-WebSocket-Version: 8, 7"))
+    error = await refusal(peer.uri)
+    assert type(error) is aiowebsocket.InvalidStatus
+    assert_readable(error, "426", "version 8, 7", "we speak 13")
+    assert error.response.headers["Sec-WebSocket-Version"] == "8, 7"
+    assert peer.connections == 1
+
+
+UNFOLLOWED = {
+    "no Location": ((), "there is no Location"),
+    "two Locations": (("Location: /a", "Location: /b"), "more than one Location"),
+    "an empty Location": (("Location:",), "Location is empty"),
+    "another scheme": (("Location: ftp://127.0.0.1/",), "its scheme is not ws, wss, http or https"),
+    "no URI": (("Location: ws://[::1/",), "invalid IPv6 address"),
+    "a backslash": (("Location: /\\127.0.0.1/",), "a backslash"),
+    "a user": (("Location: ws://a:s3cret@127.0.0.1/",), "a user name or password"),
+}
+
+
+@pytest.mark.parametrize("name", UNFOLLOWED)
+async def test_redirect_error_when_there_is_no_going_there(
+    raw_peer: MakeRawPeer, name: str
+) -> None:
+    lines, fact = UNFOLLOWED[name]
+    peer = raw_peer(refuse_with("\r\n".join(["302 Found", *lines]), "elsewhere"))
+    error = await refusal(peer.uri)
+    assert type(error) is aiowebsocket.RedirectError
+    assert isinstance(error, aiowebsocket.InvalidStatus)
+    assert (error.response.status_code, error.response.body) == (302, b"elsewhere")
+    assert_readable(error, peer.host, "HTTP 302 Found", fact)
+    assert "s3cret" not in f"{error} {error!r}"
+    assert peer.connections == 1
+
+
+@pytest.mark.parametrize("limit", [1, 5])
+async def test_redirect_error_when_a_server_leads_in_circles(
+    raw_peer: MakeRawPeer, limit: int
+) -> None:
+    peer = raw_peer(*[refuse_with("302 Found\r\nLocation: /")] * 7)
+    error = await refusal(peer.uri, **({} if limit == 5 else {"max_redirects": limit}))
+    assert type(error) is aiowebsocket.RedirectError
+    assert_readable(error, peer.host, f"the limit of {limit} ")
+    assert error.redirects == ((302, peer.uri),) * limit
+    assert peer.connections == limit + 1
+
+
+@pytest.mark.parametrize("scheme", ["wss"])
+@pytest.mark.parametrize("target", ["ws", "http"])
+async def test_redirect_error_when_tls_would_be_left(raw_peer: MakeRawPeer, target: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        plain.settimeout(0)
+        port = plain.getsockname()[1]
+        location = f"{target}://127.0.0.1:{port}/"
+        peer = raw_peer(refuse_with(f"302 Found\r\nLocation: {location}"))
+        error = await refusal(peer.uri)
+        assert type(error) is aiowebsocket.RedirectError
+        both = f"from wss://{peer.host} to ws://127.0.0.1:{port}"
+        assert_readable(error, both, "has no TLS")
+        with pytest.raises(BlockingIOError):
+            plain.accept()
+
+
+async def test_redirect_error_when_tls_is_switched_off(raw_peer: MakeRawPeer) -> None:
+    peer = raw_peer(refuse_with("302 Found\r\nLocation: wss://127.0.0.1:9/"))
+    error = await refusal(peer.uri, ssl=False)
+    assert type(error) is aiowebsocket.RedirectError
+    assert_readable(error, "wss://127.0.0.1:9", "TLS is switched off")
+
+
+async def test_redirect_error_when_a_socket_was_handed_in(raw_peer: MakeRawPeer) -> None:
+    peer = raw_peer(refuse_with("302 Found\r\nLocation: /again"))
+    sock = socket.create_connection(("127.0.0.1", peer.port))
+    error = await refusal(peer.uri, sock=sock)
+    assert type(error) is aiowebsocket.RedirectError
+    assert_readable(error, "a socket was handed in")
+    assert peer.connections == 1
 
 
 async def test_an_interim_response_before_the_101_is_passed_over(raw_peer: MakeRawPeer) -> None:
@@ -248,6 +422,10 @@ async def test_an_odd_but_legal_response_is_accepted(
             "Sec-WebSocket-Protocol",
         ),
         (("Sec-WebSocket-Extensions: permessage-deflate",), "permessage-deflate"),
+        (
+            ("Sec-WebSocket-Extensions: x", "Sec-WebSocket-Extensions: x"),
+            "Sec-WebSocket-Extensions",
+        ),
         (("Sec-WebSocket-Extensions: x-unknown; a=1",), "x-unknown"),
     ],
 )

@@ -68,6 +68,8 @@ async def test_invalid_uri_does_not_show_credentials() -> None:
         {"additional_headers": {"X-A\r\nX-B": "1"}},
         {"additional_headers": {"": "1"}},
         {"additional_headers": [("X:A", "1")]},
+        {"additional_headers": {"Host": "a\r\nX-B: 2"}},
+        {"additional_headers": {"Cookie": "a=\x1b[2J"}},
         {"origin": "http://a\r\nX-B: 2"},
         {"user_agent_header": "a\nb"},
         {"subprotocols": ["a\r\nb"]},
@@ -86,6 +88,17 @@ async def test_what_would_be_injected_is_a_value_error_before_any_io(
     assert not isinstance(error, aiowebsocket.ConnectError)
     assert_readable(error)
     await asyncio.sleep(0.1)
+    assert peer.connections == 0
+
+
+async def test_what_would_be_injected_by_the_name_for_tls_is_a_value_error(
+    raw_peer: MakeRawPeer,
+) -> None:
+    peer = raw_peer(Session.open)
+    error = await refusal(peer.uri.replace("ws", "wss", 1), server_hostname="a\r\nX-B: 2")
+    assert isinstance(error, ValueError)
+    assert not isinstance(error, aiowebsocket.ConnectError)
+    assert_readable(error, "server_hostname")
     assert peer.connections == 0
 
 
@@ -119,7 +132,7 @@ def trickle_without_end(session: Session) -> None:
     session.read_request()
     session.send(b"HTTP/1.1 101 Switching Protocols\r\nX-Slow: ")
     try:
-        while not session.go.wait(0.05):
+        while not session.go.wait(0.3):
             session.send(b"x")
     except OSError:
         session.close()
@@ -132,8 +145,8 @@ async def test_connect_timeout_covers_the_whole_handshake(
 ) -> None:
     peer = raw_peer(stall)
     start = time.monotonic()
-    error = await refusal(peer.uri, open_timeout=0.4)
-    assert 0.3 < time.monotonic() - start < 4
+    error = await refusal(peer.uri, open_timeout=0.8)
+    assert 0.7 < time.monotonic() - start < 4
     assert type(error) is aiowebsocket.ConnectTimeout
     assert isinstance(error, aiowebsocket.ConnectError)
     assert isinstance(error, TimeoutError)
@@ -164,6 +177,22 @@ async def test_tls_error_when_the_server_does_not_speak_tls(raw_peer: MakeRawPee
     assert isinstance(error, aiowebsocket.ConnectError)
     assert isinstance(error, ssl.SSLError)
     assert_readable(error, peer.host, "TLS")
+
+
+@pytest.mark.parametrize("end", [Session.hang_up, Session.reset])
+async def test_tls_error_at_once_when_the_connection_ends_in_the_tls_handshake(
+    raw_peer: MakeRawPeer, end: Callable[[Session], None]
+) -> None:
+    def script(session: Session) -> None:
+        session.stream.recv(1)
+        end(session)
+
+    peer = raw_peer(script)
+    start = time.monotonic()
+    error = await refusal(peer.uri.replace("ws", "wss", 1))
+    assert time.monotonic() - start < 4
+    assert type(error) is aiowebsocket.TLSError
+    assert_readable(error, peer.host, "TLS handshake")
 
 
 async def certificate_refused(tls: ssl.SSLContext, **options: Any) -> BaseException:

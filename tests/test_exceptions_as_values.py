@@ -36,6 +36,7 @@ from aiowebsocket.exceptions import (
     NegotiationError,
     PayloadTooBig,
     ProtocolError,
+    RedirectError,
     ResolveError,
     TLSError,
     WebSocketException,
@@ -78,6 +79,7 @@ LEGACY_BASES: list[tuple[type[Any], type[Exception]]] = [
     (ConcurrencyError, RuntimeError),
 ]
 FORBIDDEN = Response(403, "Forbidden", Headers([("Content-Length", "2")]), b"no")
+FOUND = Response(302, "Found", Headers())
 GONE = Close(1001, "restart")
 BYE = Close(1000, "")
 
@@ -91,6 +93,10 @@ def samples() -> Iterator[AioWebSocketError]:
     yield InvalidURI("ws://", "it has no host")
     yield InvalidStatus(FORBIDDEN)
     yield InvalidStatus(FORBIDDEN, message="127.0.0.1:1 answered 403 Forbidden: no")
+    yield RedirectError(FOUND, message="127.0.0.1:1 sent a redirect without a Location")
+    redirected = ConnectRefused("127.0.0.1:2 refused the connection")
+    redirected.redirects = ((302, "ws://127.0.0.1:2/"),)
+    yield redirected
     yield InvalidHeader("Sec-WebSocket-Accept")
     yield InvalidHeader("Upgrade", "h2c", message="the server wants h2c")
     yield InvalidUpgrade("Connection", "close", errno=errno.EPROTO)
@@ -113,6 +119,7 @@ def told(error: AioWebSocketError) -> tuple[object, ...]:
         vars(error),
         getattr(error, "errno", None),
         getattr(error, "strerror", None),
+        getattr(error, "redirects", None),
     )
 
 
@@ -157,7 +164,9 @@ def test_names_people_know_are_the_same_classes() -> None:
     assert FrameError is ProtocolError
 
 
-@pytest.mark.parametrize("kind", [InvalidStatus, InvalidHeader, InvalidMessage, NegotiationError])
+@pytest.mark.parametrize(
+    "kind", [InvalidStatus, RedirectError, InvalidHeader, InvalidMessage, NegotiationError]
+)
 def test_a_wrong_handshake_is_a_handshake_error_and_a_connection_error(kind: type[Any]) -> None:
     assert issubclass(kind, HandShakeError)
     assert issubclass(kind, ConnectionError)
@@ -189,6 +198,12 @@ def test_a_refusal_carries_the_response() -> None:
     error = InvalidStatus(FORBIDDEN)
     assert error.response is FORBIDDEN
     assert str(error) == "server rejected WebSocket connection: HTTP 403"
+
+
+def test_a_redirect_that_is_not_followed_is_a_refusal() -> None:
+    error = RedirectError(FOUND)
+    assert isinstance(error, InvalidStatus)
+    assert (error.response, error.redirects) == (FOUND, ())
 
 
 @pytest.mark.parametrize(

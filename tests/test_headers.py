@@ -182,6 +182,20 @@ def test_no_representation_shows_credentials(name: str) -> None:
     assert request.headers.get_all(name) == ["s3cret", "s3cret"]
 
 
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("ws://me:s3cret@h/a@b?c", "ws://***@h/a@b?c"),
+        ("//me:s3@cret@h", "//***@h"),
+        ("ws://h/a@b", "ws://h/a@b"),
+    ],
+)
+def test_no_representation_shows_the_password_in_a_location(location: str, shown: str) -> None:
+    headers = Headers(Location=location)
+    assert repr(headers) == f"Headers([('Location', '{shown}')])"
+    assert headers["location"] == location
+
+
 def test_a_request_shows_its_path_and_headers() -> None:
     request = Request("/chat?room=1", Headers(Host="h"))
     assert repr(request) == "Request(path='/chat?room=1', headers=Headers([('Host', 'h')]))"

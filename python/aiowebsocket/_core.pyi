@@ -42,6 +42,7 @@ def open_connection(
     server_hostname: str | None = None,
     sock: int | None = None,
     timeout: float | None = None,
+    max_redirects: int = 0,
 ) -> Future[Opened]: ...
 
 @final
@@ -54,6 +55,8 @@ class Opened:
     def subprotocol(self) -> str | None: ...
     @property
     def deflate(self) -> tuple[bool, bool, int, int] | None: ...
+    @property
+    def redirects(self) -> tuple[tuple[int, str], ...]: ...
     @property
     def local_address(self) -> Any: ...
     @property

@@ -272,8 +272,13 @@ class connect:  # noqa: N801 - known by this name
         user_agent_header: Value of the User-Agent header; None sends none.
         ssl: A `TLSConfig`; None and True mean `TLSConfig()` for `wss://`. Certificates are checked.
         server_hostname: Name for TLS to ask for and to check instead of the URI's host.
-        open_timeout: Seconds for everything until the connection is open: name, TCP, TLS and
-            opening handshake together; None waits for ever.
+        open_timeout: Seconds for everything until the connection is open: name, TCP, TLS, opening
+            handshake and redirects together; None waits for ever.
+        max_redirects: Redirects (301, 302, 303, 307, 308) to follow: 5, more than any honest chain
+            of http to https to www to a region needs, each a whole handshake (Fetch's 20 are for
+            pages). 0 follows none. TLS is never left again. To another origin (scheme, host and
+            port) go only User-Agent, Origin, Accept-Language and the subprotocols: no credentials,
+            no cookies, no other header, and no client certificate.
         close_timeout: Seconds for closing altogether, then the connection is aborted.
         max_size: Largest message accepted, in bytes, over all its fragments: 1 MiB, since a
             server may be hostile. A larger one closes the connection with 1009. None is no limit.
@@ -284,7 +289,8 @@ class connect:  # noqa: N801 - known by this name
             `additional_headers` takes the offer's place.
         ping_interval: Not available yet; only None.
         ping_timeout: Seconds to wait for a pong, once pings are sent.
-        sock: A connected socket to use. The connection owns it from then on.
+        sock: A connected socket to use. The connection owns it from then on. A redirect is then
+            an error, for it needs another connection.
         logger: Where frames (DEBUG) and warnings are logged; `aiowebsocket` by default.
         process_exception: For `async for`: gets the exception of a failed attempt; returns None
             to try again, or the exception to raise.
@@ -294,7 +300,8 @@ class connect:  # noqa: N801 - known by this name
         ValueError: If an option cannot be sent or is out of range.
         ConnectError: If the connection cannot be opened: `ResolveError`, `ConnectRefused`,
             `TLSError`, `CertificateError`, `ConnectTimeout`, or an `InvalidHandshake` such as
-            `InvalidStatus`, which has the server's response.
+            `InvalidStatus`, which has the server's response; of that, `RedirectError` where a
+            redirect cannot be followed.
     """
 
     def __init__(
@@ -308,6 +315,7 @@ class connect:  # noqa: N801 - known by this name
         ssl: SSLOption = None,
         server_hostname: str | None = None,
         open_timeout: float | None = 10,
+        max_redirects: int = 5,
         close_timeout: float | None = 10,
         max_size: int | None = 2**20,
         max_buffered: int = 2**22,
@@ -336,6 +344,7 @@ class connect:  # noqa: N801 - known by this name
         self._server_hostname = server_hostname
         self._subprotocols = subprotocols
         self._open_timeout = open_timeout
+        self._max_redirects = max_redirects
         self._headers = header_fields(additional_headers)
         self._defaults: list[tuple[str, str]] = []
         if origin is not None:
@@ -362,6 +371,7 @@ class connect:  # noqa: N801 - known by this name
             headers=self._headers,
             defaults=self._defaults,
             sock=self._sock,
+            max_redirects=self._max_redirects,
         )
         return ClientConnection(opened, self._settings)
 

@@ -79,7 +79,8 @@ class AioWebSocket:
             await converse.send("hello")
             print(await converse.receive())
 
-    Constructing it does no I/O and needs no event loop.
+    Constructing it does no I/O and needs no event loop. A redirect is not followed: like any other
+    refusal it is an `InvalidStatus`.
 
     Args:
         uri: `ws://` or `wss://`; `http://` and `https://` mean the same.

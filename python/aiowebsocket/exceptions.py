@@ -42,6 +42,7 @@ __all__ = [
     "NegotiationError",
     "PayloadTooBig",
     "ProtocolError",
+    "RedirectError",
     "ResolveError",
     "TLSError",
     "WebSocketException",
@@ -81,7 +82,10 @@ class ConnectError(AioWebSocketError, ConnectionError):
     Attributes:
         errno: The operating system's error number, None where there is none.
         strerror: The message.
+        redirects: The redirects that had been followed by then, in order: status and URI of each.
     """
+
+    redirects: tuple[tuple[int, str], ...] = ()
 
     def __init__(self, message: str = "", *, errno: int | None = None) -> None:
         super().__init__(message)
@@ -178,6 +182,14 @@ class InvalidStatus(InvalidHandshake):
         super().__init__(message, errno=errno)
         self.args = (response,)
         self.response = response
+
+
+class RedirectError(InvalidStatus):
+    """Raised when the server redirects and `connect` cannot follow (RFC 6455 4.1, RFC 9110 15.4).
+
+    The message says why: too many redirects, from TLS to a URI without it, a Location that is
+    missing or not a WebSocket URI, or a socket that was handed in.
+    """
 
 
 class InvalidHeader(InvalidHandshake):

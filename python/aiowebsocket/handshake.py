@@ -16,6 +16,7 @@ __all__ = ["Headers", "HeadersLike", "MultipleValuesError", "Request", "Response
 _FIELD_NAME = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
 _FIELD_VALUE = r"[\t\x20-\x7e\x80-\xff]*"
 
+_USER_INFO = re.compile(r"//[^/?#]*@")
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
 
 
@@ -118,7 +119,11 @@ class Headers(MutableMapping[str, str]):  # noqa: PLW1641 - it can change: no ha
     def printable_items(self) -> Iterator[tuple[str, str]]:
         """Iterate over all fields as `raw_items` does, with credentials shown as `***`."""
         for name, value in self._fields:
-            yield name, "***" if name.lower() in _SECRET else value
+            if name.lower() in _SECRET:
+                yield name, "***"
+            else:
+                # A redirect may name a user and a password, though it is not to.
+                yield name, _USER_INFO.sub("//***@", value) if name.lower() == "location" else value
 
     def serialize(self) -> bytes:
         """Return the fields as they go over the wire, the blank line at the end included."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import _core
 from .compression import PerMessageDeflate
+from .exceptions import ConnectError
 from .handshake import Headers, HeadersLike, Request, Response
 from .tls import TLSConfig
 from .values import Value
@@ -94,12 +95,13 @@ async def open_connection(
     default_origin: bool = False,
     request_line: str | None = None,
     sock: "socket.socket | None" = None,
+    max_redirects: int = 0,
 ) -> _core.Opened:
     """Open a connection; cancelling closes its socket. Every face opens through here."""
     switch, tls = _tls(ssl)
     if server_hostname is None and tls is not None:
         server_hostname = tls.server_hostname
-    _check_at_least(0, open_timeout=open_timeout)
+    _check_at_least(0, open_timeout=open_timeout, max_redirects=max_redirects)
     if isinstance(subprotocols, str):
         raise TypeError(f"subprotocols is a sequence of str, not the str {subprotocols!r}")
     options: dict[str, object] = {
@@ -113,11 +115,17 @@ async def open_connection(
         "tls": tls,
         "server_hostname": server_hostname,
         "timeout": open_timeout,
+        "max_redirects": max_redirects,
     }
     # The engine owns the descriptor from here on, whatever comes of the opening.
     descriptor = None if sock is None else sock.detach()
-    opened = await _core.open_connection(uri, **options, sock=descriptor)  # type: ignore[arg-type]
+    try:
+        opened = await _core.open_connection(uri, **options, sock=descriptor)  # type: ignore[arg-type]
+    except ConnectError as error:
+        _log_redirects(logger, error.redirects)
+        raise
     if logger.isEnabledFor(logging.DEBUG):
+        _log_redirects(logger, opened.redirects)
         _log_handshake(logger, opened.request, opened.response)
     return opened
 
@@ -186,6 +194,11 @@ def _check_at_least(least: int, **numbers: float | None) -> None:
             raise TypeError(f"{name} is a number, not {type(number).__name__}")
         if not number >= least:
             raise ValueError(f"{name} is {number!r}; it is at least {least}")
+
+
+def _log_redirects(logger: logging.Logger, redirects: Sequence[tuple[int, str]]) -> None:
+    for status, uri in redirects:
+        logger.debug("< HTTP/1.1 %d, redirected to %.200s", status, uri)
 
 
 def _log_handshake(logger: logging.Logger, request: Request, response: Response) -> None:

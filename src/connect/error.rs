@@ -4,7 +4,10 @@
 use std::fmt;
 use std::io;
 
-use crate::protocol::handshake::{HandshakeError, Response, excerpt};
+use super::redirect::Redirect;
+use super::refusal;
+pub(super) use crate::drive::fault;
+use crate::protocol::handshake::{HandshakeError, Request, Response};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenErrorKind {
@@ -18,6 +21,8 @@ pub enum OpenErrorKind {
     Timeout,
     InvalidMessage,
     InvalidStatus,
+    /// A status that redirects, and a redirect that cannot be followed.
+    Redirect,
     InvalidHeader,
     InvalidUpgrade,
     Negotiation,
@@ -34,11 +39,20 @@ pub struct OpenError {
     /// `InvalidUri` the URI without user and password.
     pub field: Option<(String, Option<String>)>,
     pub os_code: Option<i32>,
+    /// The redirects that had been followed.
+    pub redirects: Vec<Redirect>,
 }
 
 impl OpenError {
     pub(super) fn new(kind: OpenErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), response: None, field: None, os_code: None }
+        Self {
+            kind,
+            message: message.into(),
+            response: None,
+            field: None,
+            os_code: None,
+            redirects: Vec::new(),
+        }
     }
 
     pub(super) fn invalid_uri(redacted: String, fault: impl Into<String>) -> Self {
@@ -62,21 +76,46 @@ impl OpenError {
         Self::argument(error.to_string())
     }
 
+    /// A status other than 101 from `address`; `unfollowed` says why a redirect leads nowhere.
+    pub(super) fn refused(
+        address: &str,
+        request: &Request,
+        response: Response,
+        unfollowed: Option<String>,
+    ) -> Self {
+        let (kind, message) = match unfollowed {
+            None => {
+                let refusal = refusal::in_words(request, &response);
+                let message = format!("{address} rejected the opening handshake: {refusal}");
+                (OpenErrorKind::InvalidStatus, message)
+            }
+            Some(fault) => {
+                let status = refusal::status(request, &response);
+                let message = format!(
+                    "{address} sent a redirect that cannot be followed ({status}): {fault}"
+                );
+                (OpenErrorKind::Redirect, message)
+            }
+        };
+        Self { response: Some(Box::new(response)), ..Self::new(kind, message) }
+    }
+
+    /// Names who sent us where it happened: the caller has never heard of that address.
+    pub(super) fn after(self, redirects: Vec<Redirect>, sender: &str) -> Self {
+        if redirects.is_empty() {
+            return self;
+        }
+        let message = format!("{} (after a redirect from {sender})", self.message);
+        Self { message, redirects, ..self }
+    }
+
     /// An answer from `address` that makes no connection.
     pub(super) fn unanswered(
         address: &str,
         error: HandshakeError,
         response: Option<Response>,
     ) -> Self {
-        let message = match &error {
-            HandshakeError::Status { .. } => {
-                format!(
-                    "{address} rejected the opening handshake: {error}{}",
-                    body_start(response.as_ref())
-                )
-            }
-            _ => format!("the opening handshake with {address} failed: {error}"),
-        };
+        let message = format!("the opening handshake with {address} failed: {error}");
         let (kind, field) = match error {
             HandshakeError::Caller(_) => (OpenErrorKind::Argument, None),
             HandshakeError::Message(_) | HandshakeError::TooBig { .. } => {
@@ -93,20 +132,6 @@ impl OpenError {
         };
         Self { response: response.map(Box::new), field, ..Self::new(kind, message) }
     }
-}
-
-fn body_start(response: Option<&Response>) -> String {
-    let shown = response.map(|r| excerpt(&r.body, 200)).unwrap_or_default();
-    if shown.is_empty() { shown } else { format!(": {shown}") }
-}
-
-/// The system's words for an error, without the number that Rust puts behind them.
-pub(super) fn fault(error: &io::Error) -> String {
-    let mut words = error.to_string();
-    if let Some(end) = words.find(" (os error") {
-        words.truncate(end);
-    }
-    words
 }
 
 impl fmt::Display for OpenError {

@@ -1,5 +1,5 @@
-//! From a URI to an open connection: name, addresses, socket, TLS, opening handshake. `open` is the
-//! door.
+//! From a URI to an open connection: name, addresses, socket, TLS, opening handshake, redirects.
+//! `open` is the door.
 //!
 //! Knows nothing of frames and of Python. The socket it opens lives in the future that `open`
 //! returns: dropping that closes it.
@@ -8,6 +8,8 @@
 mod deadline;
 mod dial;
 mod error;
+mod redirect;
+mod refusal;
 mod resolve;
 mod tls;
 mod transport;
@@ -22,6 +24,7 @@ use rand::rngs::SysRng;
 use tokio::net::TcpStream;
 
 pub use error::{OpenError, OpenErrorKind};
+pub use redirect::Redirect;
 pub use tls::{TlsOptions, TlsVersion};
 pub use uri::{Uri, redacted};
 
@@ -29,6 +32,7 @@ use crate::drive::Stream;
 use crate::protocol::handshake::{Agreement, HandshakeError, Request, Response, Wanted, judge};
 use deadline::{Deadline, Progress, Step};
 use error::fault;
+use redirect::Asked;
 use tls::Tls;
 use transport::Transport;
 use upgrade::Answer;
@@ -44,6 +48,8 @@ pub struct Options {
     pub socket: Option<std::net::TcpStream>,
     /// For everything together; None is for ever.
     pub timeout: Option<Duration>,
+    /// How many redirects to follow; with 0 one is a refusal like any other.
+    pub max_redirects: usize,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,27 +68,33 @@ pub struct Opened {
     pub request: Request,
     pub response: Response,
     pub agreement: Agreement,
+    /// The redirects that led to this server.
+    pub redirects: Vec<Redirect>,
 }
 
 /// Everything that can be refused before a socket is opened is, at the first poll.
-pub async fn open(options: Options) -> Result<Opened, OpenError> {
+pub async fn open(mut options: Options) -> Result<Opened, OpenError> {
     let deadline = Deadline::after(options.timeout);
-    let plan = Plan::new(&options)?;
-    let mut progress = Progress::new(plan.address());
-    let (mut transport, answer) =
-        match deadline.limit(plan.carry_out(options.socket, &mut progress)).await {
-            Some(outcome) => outcome?,
-            None => return Err(deadline.passed(&progress)),
-        };
-    match judge(&plan.request, &answer.response) {
-        Ok(agreement) => plan.opened(transport, answer, agreement),
-        Err(refusal @ HandshakeError::Status { .. }) => {
-            let body = upgrade::refusal_body(&mut transport, &answer, deadline).await;
-            let response = Response { body, ..answer.response };
-            Err(OpenError::unanswered(&plan.address(), refusal, Some(response)))
+    let mut plan = Plan::new(&options)?;
+    let (mut redirects, mut sender) = (Vec::new(), String::new());
+    loop {
+        let address = plan.address();
+        match plan.try_out(&mut options, redirects.len(), deadline).await {
+            Ok(Outcome::Opened(opened)) => return Ok(Opened { redirects, ..*opened }),
+            Ok(Outcome::SentOn(next, redirect)) => {
+                plan = *next;
+                sender = address;
+                redirects.push(redirect);
+            }
+            Err(error) => return Err(error.after(redirects, &sender)),
         }
-        Err(error) => Err(OpenError::unanswered(&plan.address(), error, Some(answer.response))),
     }
+}
+
+enum Outcome {
+    Opened(Box<Opened>),
+    /// By a redirect, which the options now follow.
+    SentOn(Box<Plan>, Redirect),
 }
 
 /// What is settled before anybody is asked.
@@ -112,6 +124,47 @@ impl Plan {
     /// Host and port, as messages name them.
     fn address(&self) -> String {
         format!("{}:{}", self.uri.host(), self.uri.port(self.secure))
+    }
+
+    /// One opening handshake, on a connection of its own.
+    async fn try_out(
+        self,
+        options: &mut Options,
+        redirects: usize,
+        deadline: Deadline,
+    ) -> Result<Outcome, OpenError> {
+        let socket = options.socket.take();
+        let on_given_socket = socket.is_some();
+        let asked = Asked { secure: self.secure, on_given_socket, redirects };
+        let mut progress = Progress::new(self.address());
+        let (transport, answer) = match deadline.limit(self.carry_out(socket, &mut progress)).await
+        {
+            Some(outcome) => outcome?,
+            None => return Err(deadline.passed(&progress)),
+        };
+        match judge(&self.request, &answer.response) {
+            Ok(agreement) => self
+                .opened(transport, answer, agreement)
+                .map(|opened| Outcome::Opened(Box::new(opened))),
+            Err(HandshakeError::Status { .. }) => match follow(options, asked, &answer.response) {
+                Ok(Some(onward)) => Ok(onward),
+                Ok(None) => Err(self.refused(transport, answer, deadline, None).await),
+                Err(fault) => Err(self.refused(transport, answer, deadline, Some(fault)).await),
+            },
+            Err(error) => Err(OpenError::unanswered(&self.address(), error, Some(answer.response))),
+        }
+    }
+
+    async fn refused(
+        &self,
+        mut transport: Transport,
+        answer: Answer,
+        deadline: Deadline,
+        unfollowed: Option<String>,
+    ) -> OpenError {
+        let body = upgrade::refusal_body(&mut transport, &answer, deadline).await;
+        let response = Response { body, ..answer.response };
+        OpenError::refused(&self.address(), &self.request, response, unfollowed)
     }
 
     async fn carry_out(
@@ -158,8 +211,24 @@ impl Plan {
             let sentence = format!("the connection to {} broke: {}", self.address(), fault(&error));
             OpenError::from_io(OpenErrorKind::Network, sentence, &error)
         })?;
-        Ok(Opened { stream, early, request: self.request, response, agreement })
+        let redirects = Vec::new();
+        Ok(Opened { stream, early, request: self.request, response, agreement, redirects })
     }
+}
+
+/// Where the response sends us; None if nowhere, an error if there is no going there.
+fn follow(
+    options: &mut Options,
+    asked: Asked,
+    response: &Response,
+) -> Result<Option<Outcome>, String> {
+    let Some(next) = redirect::next(options, asked, response).transpose()? else {
+        return Ok(None);
+    };
+    let plan = Plan::new(&next).map_err(|error| error.message)?;
+    let redirect = Redirect { status: response.status, to: next.uri.to_string() };
+    *options = next;
+    Ok(Some(Outcome::SentOn(Box::new(plan), redirect)))
 }
 
 fn tls(options: &Options) -> Result<Option<Tls>, OpenError> {
@@ -204,6 +273,7 @@ impl fmt::Debug for Opened {
             .field("request", &self.request)
             .field("response", &self.response)
             .field("agreement", &self.agreement)
+            .field("redirects", &self.redirects)
             .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,9 @@ use url::{Host, Url};
 
 use super::error::OpenError;
 
+/// Of a host name (RFC 1035 2.3.4): a longer one has no address, and spoils every message.
+const LONGEST_NAME: usize = 255;
+
 #[derive(Clone, PartialEq, Eq)]
 pub struct Uri {
     secure: bool,
@@ -34,6 +37,34 @@ impl Uri {
         let host = url.host().ok_or("it has no host")?.to_owned();
         let port = written_port(text);
         Ok(Self { secure, host, port, resource: resource(&url), credentials: credentials(&url) })
+    }
+
+    /// Where a Location leads to from here (RFC 9110 10.2.2); `secure` is how we got here.
+    ///
+    /// Its fragment is for whoever shows a document. User and password in it are refused, since "it
+    /// is likely being used to obscure the authority for the sake of phishing" (RFC 9110 4.2.4).
+    pub(super) fn leads_to(&self, location: &str, secure: bool) -> Result<Self, String> {
+        let site = self.site(secure);
+        if location.is_empty() {
+            return Err("its Location is empty".to_owned());
+        }
+        let unusable = |fault: String| format!("its Location cannot be used: {fault}");
+        check_spelling(&spelled_out(location, &site)).map_err(unusable)?;
+        let here = Url::parse(&format!("{site}{}", self.resource));
+        let there = here.and_then(|here| here.join(location));
+        let mut there = there.map_err(|fault| unusable(fault.to_string()))?;
+        if !there.username().is_empty() || there.password().is_some() {
+            return Err(unusable("it has a user name or password".to_owned()));
+        }
+        if there.host_str().is_some_and(|host| host.len() > LONGEST_NAME) {
+            return Err(unusable(format!("its host has more than {LONGEST_NAME} characters")));
+        }
+        there.set_fragment(None);
+        Self::take_apart(there.as_str()).map_err(unusable)
+    }
+
+    pub(super) fn with_credentials_of(self, other: &Self) -> Self {
+        Self { credentials: other.credentials.clone(), ..self }
     }
 
     /// wss and https, rather than ws and http.
@@ -75,6 +106,12 @@ impl Uri {
         }
     }
 
+    /// Scheme, host and port: the origin in the sense of RFC 6454, in WebSocket's own schemes.
+    #[must_use]
+    pub(super) fn site(&self, secure: bool) -> String {
+        format!("{}://{}", if secure { "wss" } else { "ws" }, self.authority(secure))
+    }
+
     /// What the original client says in its Origin field: this server's scheme and host, no port.
     #[must_use]
     pub fn origin(&self, secure: bool) -> String {
@@ -84,8 +121,7 @@ impl Uri {
 
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.secure { "wss" } else { "ws" };
-        write!(f, "{scheme}://{}{}", self.authority(self.secure), self.resource)
+        write!(f, "{}{}", self.site(self.secure), self.resource)
     }
 }
 
@@ -132,6 +168,16 @@ fn check_spelling(text: &str) -> Result<(), String> {
         return Err("it contains a backslash".to_owned());
     }
     Ok(())
+}
+
+/// A reference as the URI whose spelling can be checked.
+fn spelled_out(reference: &str, site: &str) -> String {
+    let before = reference.split(['/', '?', '#']).next().unwrap_or_default();
+    match site.split_once("//") {
+        Some((scheme, _)) if reference.starts_with("//") => format!("{scheme}{reference}"),
+        _ if before.contains(':') => reference.to_owned(),
+        _ => format!("{site}/{reference}"),
+    }
 }
 
 fn is_secure(scheme: &str) -> Result<bool, String> {

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::stream::{Received, Stream, StreamEnd};
+use super::stream::{Received, Stream, StreamEnd, fault};
 use super::{lifeline, masks, pool};
 use crate::protocol::{
     Chunk, Close, CloseCode, Config, Connection, Event, Kind, Phase, ProtocolError, SendError, Side,
@@ -378,7 +378,7 @@ impl Open {
         }
         match &self.failure {
             Some(StreamEnd::Failed(error)) => {
-                Some(Cause::Stream(error.raw_os_error(), error.to_string()))
+                Some(Cause::Stream(error.raw_os_error(), fault(error)))
             }
             Some(StreamEnd::Truncated) => Some(Cause::Truncated),
             Some(StreamEnd::Eof) | None => None,

@@ -12,4 +12,4 @@ mod stream;
 
 pub use link::{Cause, Ending, Link, Wants};
 pub use masks::{forked, fresh_key};
-pub use stream::Stream;
+pub use stream::{Stream, fault};

@@ -204,3 +204,14 @@ fn read_socket(mut socket: &TcpStream, buffer: &mut [u8]) -> Received {
         },
     }
 }
+
+/// The system's words for an error, without the number that Rust puts behind them: whoever shows it
+/// has the number apart.
+#[must_use]
+pub fn fault(error: &io::Error) -> String {
+    let mut words = error.to_string();
+    if let Some(end) = words.find(" (os error") {
+        words.truncate(end);
+    }
+    words
+}

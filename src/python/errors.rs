@@ -78,7 +78,7 @@ fn cause(py: Python<'_>, ending: &Ending) -> Option<PyErr> {
     match &ending.cause {
         Some(Cause::Protocol(error)) => Some(protocol_error(py, error)),
         Some(Cause::Stream(Some(number), text)) => {
-            Some(PyOSError::new_err((*number, without_number(text).to_owned())))
+            Some(PyOSError::new_err((*number, text.clone())))
         }
         Some(Cause::Stream(None, text)) => Some(exception!(py, "TLSError", (text,))),
         Some(Cause::Truncated) => {
@@ -92,11 +92,6 @@ fn cause(py: Python<'_>, ending: &Ending) -> Option<PyErr> {
         }
         None => None,
     }
-}
-
-/// Rust ends an operating system's message with its number, which Python puts in front.
-fn without_number(text: &str) -> &str {
-    text.split_once(" (os error").map_or(text, |(message, _)| message)
 }
 
 fn protocol_error(py: Python<'_>, error: &ProtocolError) -> PyErr {
@@ -130,8 +125,12 @@ pub(super) fn concurrent_receive(py: Python<'_>) -> PyErr {
 /// `uri` is what the caller wrote; the exception hides the credentials in it.
 pub(super) fn open_error(py: Python<'_>, uri: &str, error: OpenError) -> PyErr {
     let number = error.os_code.or_else(|| resolver_code(py, &error));
+    let redirects = opening::redirects_object(py, &error.redirects).ok();
     match build_open_error(py, uri, error) {
         Ok(built) => {
+            if let Some(redirects) = redirects.filter(|redirects| !redirects.is_empty()) {
+                let _unknown_class = built.value(py).setattr(intern!(py, "redirects"), redirects);
+            }
             if let Some(number) = number {
                 let _no_errno = built.value(py).setattr(intern!(py, "errno"), number);
             }
@@ -173,6 +172,10 @@ fn build_open_error(py: Python<'_>, uri: &str, error: OpenError) -> PyResult<PyE
         Kind::InvalidStatus => {
             let response = opening::response_object(py, error.response.as_deref())?;
             exception!(py, "InvalidStatus", (response,), Some(&keywords))
+        }
+        Kind::Redirect => {
+            let response = opening::response_object(py, error.response.as_deref())?;
+            exception!(py, "RedirectError", (response,), Some(&keywords))
         }
     })
 }

@@ -13,14 +13,14 @@ use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 use pyo3_async_runtimes::TaskLocals;
 use pyo3_async_runtimes::generic::{self, ContextExt, JoinError, Runtime};
 use tokio::runtime::Handle;
 
 use super::errors;
 use super::event_loop::Descriptor;
-use crate::connect::{self, OpenError, Options, TlsChoice, TlsOptions, TlsVersion, Uri};
+use crate::connect::{self, OpenError, Options, Redirect, TlsChoice, TlsOptions, TlsVersion, Uri};
 use crate::drive::{Stream, lifeline};
 use crate::protocol::deflate::{Agreed, Parameters, WindowBits};
 use crate::protocol::handshake::{Agreement, Fields, Request, Response, Wanted};
@@ -33,8 +33,8 @@ use crate::protocol::handshake::{Agreement, Fields, Request, Response, Wanted};
 #[pyfunction]
 #[pyo3(signature = (
     uri, *, request_line = None, headers = Vec::new(), defaults = Vec::new(), default_origin = false,
-    subprotocols = Vec::new(), deflate = None, ssl = None, tls = None, server_hostname = None, sock = None,
-    timeout = None
+    subprotocols = Vec::new(), deflate = None, ssl = None, tls = None, server_hostname = None,
+    sock = None, timeout = None, max_redirects = 0
 ))]
 #[expect(clippy::too_many_arguments, reason = "the options")]
 pub(super) fn open_connection<'py>(
@@ -51,6 +51,7 @@ pub(super) fn open_connection<'py>(
     server_hostname: Option<String>,
     sock: Option<Descriptor>,
     timeout: Option<f64>,
+    max_redirects: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
     let socket = sock.map(own_socket);
     let timeout = timeout.map(duration).transpose()?;
@@ -65,7 +66,8 @@ pub(super) fn open_connection<'py>(
             wanted.fields.push((name, value));
         }
     }
-    let options = Options { uri: parsed, wanted, tls, server_hostname, socket, timeout };
+    let options =
+        Options { uri: parsed, wanted, tls, server_hostname, socket, timeout, max_redirects };
     lifeline::handle().map_err(|error| {
         PyRuntimeError::new_err(format!("the engine's thread cannot be started: {error}"))
     })?;
@@ -168,6 +170,7 @@ pub(super) struct Opened {
     agreement: Agreement,
     local: Option<SocketAddr>,
     remote: Option<SocketAddr>,
+    redirects: Vec<Redirect>,
 }
 
 impl From<connect::Opened> for Opened {
@@ -180,6 +183,7 @@ impl From<connect::Opened> for Opened {
             request: opened.request,
             response: opened.response,
             agreement: opened.agreement,
+            redirects: opened.redirects,
         }
     }
 }
@@ -231,6 +235,12 @@ impl Opened {
         })
     }
 
+    /// Status and target of each redirect that led here, without user and password.
+    #[getter]
+    fn redirects<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        redirects_object(py, &self.redirects)
+    }
+
     /// The socket's own address, as the socket module writes it.
     #[getter]
     fn local_address(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
@@ -264,6 +274,13 @@ pub(super) fn response_object<'py>(
     let headers = headers_object(py, response.fields.clone())?;
     let body = PyBytes::new(py, &response.body);
     class.call1((response.status, &response.reason, headers, body))
+}
+
+pub(super) fn redirects_object<'py>(
+    py: Python<'py>,
+    redirects: &[Redirect],
+) -> PyResult<Bound<'py, PyTuple>> {
+    PyTuple::new(py, redirects.iter().map(|redirect| (redirect.status, &redirect.to)))
 }
 
 fn address_object(py: Python<'_>, address: Option<SocketAddr>) -> PyResult<Py<PyAny>> {

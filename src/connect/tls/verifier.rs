@@ -1,5 +1,15 @@
-//! Who checks the server's certificate: rustls's own verifier, except in the two cases named here.
-//! The only place that uses rustls's `dangerous` door.
+//! Who checks the server's certificate. The only place that uses rustls's `dangerous` door, for two
+//! cases; everybody else gets rustls's own verifier and nothing around it.
+//!
+//! `ByNameOrAuthority`, where trust was given by name: rustls's verifier judges chain, dates, purpose
+//! and name, and checks every handshake signature. One verdict of its is overruled: that nobody
+//! vouches for a certificate (unknown issuer, or an authority's used by a server) which is, byte for
+//! byte, one of those named. Its dates have been checked by then; its host name is checked here, with
+//! rustls's own function. What is left unchecked for such a certificate is its extended key usage.
+//! Without this door a self-signed `openssl req -x509` certificate cannot be trusted at all: webpki
+//! calls it `CaUsedAsEndEntity`, whatever the trust anchors are.
+//!
+//! `Unverified`, where `verify=False` was asked for by name: nothing is checked.
 
 use std::sync::Arc;
 
@@ -49,9 +59,8 @@ fn by_authorities(
         .map_err(|error| unusable(format!("the trusted certificates cannot be used: {error}")))
 }
 
-/// Accepts what rustls accepts, and besides the very certificates the caller named. A self-signed
-/// one is its own authority, which rustls does not allow for; OpenSSL does, and so does every guide
-/// that tells to put it into `ca_file`.
+/// Accepts what rustls accepts, and besides the very certificates the caller named, as OpenSSL does
+/// and as every guide expects that tells to put a self-signed one into `ca_file`.
 #[derive(Debug)]
 struct ByNameOrAuthority {
     authorities: Arc<WebPkiServerVerifier>,

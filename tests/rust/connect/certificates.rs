@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::crypto::ring::sign::any_supported_type;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{
     RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
 };
@@ -62,8 +64,16 @@ impl Authority {
 impl Identity {
     /// As `openssl req -x509` makes it: its own authority.
     pub(crate) fn self_signed(names: &[&str]) -> Self {
+        Self::self_signed_as(names, |_| {})
+    }
+
+    pub(crate) fn self_signed_as(
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
         let mut params = CertificateParams::new(strings(names)).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
         let key = KeyPair::generate().unwrap();
         Self { certificate: params.self_signed(&key).unwrap(), key }
     }
@@ -93,6 +103,20 @@ impl Identity {
             }
         };
         builder.with_single_cert(vec![self.der()], self.private_key()).unwrap()
+    }
+
+    /// What somebody can do who has only the certificate: show it, and sign with a key of their own.
+    pub(crate) fn server_without_the_key(
+        &self,
+        version: &'static SupportedProtocolVersion,
+    ) -> ServerConfig {
+        let key = any_supported_type(&self.private_key()).unwrap();
+        let shown = SingleCertAndKey::from(CertifiedKey::new(vec![self.der()], key));
+        ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(shown))
     }
 
     pub(crate) fn der(&self) -> CertificateDer<'static> {

@@ -4,6 +4,7 @@
 mod certificates;
 mod peer;
 mod plain;
+mod redirect;
 mod refusal;
 mod secure;
 mod trust;

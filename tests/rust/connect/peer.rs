@@ -82,6 +82,7 @@ pub(crate) fn options(uri: &str) -> Options {
         server_hostname: None,
         socket: None,
         timeout: Some(Duration::from_secs(5)),
+        max_redirects: 5,
     }
 }
 

@@ -15,6 +15,7 @@ fn refused(timeout: Duration, script: impl FnOnce(&mut TcpStream) + Send + 'stat
     });
     let mut options = options(&peer.uri());
     options.timeout = Some(timeout);
+    options.max_redirects = 0;
     let error = opened(options).unwrap_err();
     assert_eq!(error.kind, OpenErrorKind::InvalidStatus, "{error}");
     error

@@ -55,6 +55,17 @@ fn the_server_learns_name_and_protocol_and_the_request_comes_through() {
 }
 
 #[test]
+fn a_server_for_another_protocol_than_http_1_is_refused() {
+    let (authority, server) = authority_and_server();
+    let mut config = server.server();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let peer = tls_peer(config, |mut stream| shake_hands(&mut stream));
+    let error = open_at(&peer, "localhost", trusting(&authority)).unwrap_err();
+    assert_eq!(error.kind, OpenErrorKind::Tls);
+    assert!(error.message.ends_with("the server sent the alert NoApplicationProtocol"), "{error}");
+}
+
+#[test]
 fn tls_can_be_switched_on_for_a_ws_uri() {
     let (authority, server) = authority_and_server();
     let peer = tls_peer(server.server(), |mut stream| accept(&mut stream));

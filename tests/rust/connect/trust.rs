@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use aiowebsocket::connect::{OpenError, OpenErrorKind, TlsChoice, TlsOptions};
-use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, date_time_ymd};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use crate::certificates::{Authority, File, Identity, shake_hands, tls_peer};
 use crate::peer::{Peer, accept, opened, options};
@@ -139,13 +140,40 @@ fn a_self_signed_certificate_is_trusted_when_it_is_named_and_for_its_names_only(
 }
 
 #[test]
-fn a_named_certificate_counts_no_longer_than_it_is_valid() {
-    let expired = Authority::new().issue(&["localhost"], |params| {
+fn a_named_certificate_counts_only_while_it_is_valid() {
+    let past = |params: &mut CertificateParams| {
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2024, 2, 29);
-    });
-    let itself = trusting(&expired.certificate.pem());
-    assert!(refused(&expired, "localhost", itself).ends_with("expired on 2024-02-29"));
+    };
+    let future = |params: &mut CertificateParams| {
+        params.not_before = date_time_ymd(2190, 1, 1);
+        params.not_after = date_time_ymd(2191, 1, 1);
+    };
+    let rows = [
+        (Authority::new().issue(&["localhost"], past), "expired on 2024-02-29"),
+        (Identity::self_signed_as(&["localhost"], past), "expired on 2024-02-29"),
+        (Identity::self_signed_as(&["localhost"], future), "is not valid before 2190-01-01"),
+    ];
+    for (identity, expected) in rows {
+        let itself = trusting(&identity.certificate.pem());
+        let message = refused(&identity, "localhost", itself);
+        assert!(message.ends_with(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_named_certificate_counts_only_for_who_has_its_key() {
+    let named = Identity::self_signed(&["localhost"]);
+    let thief = Identity { certificate: named.certificate.clone(), ..Identity::self_signed(&[]) };
+    for version in [&TLS12, &TLS13] {
+        let peer = tls_peer(thief.server_without_the_key(version), |mut stream| {
+            shake_hands(&mut stream);
+        });
+        let mut options = options(&format!("wss://localhost:{}/", peer.address.port()));
+        options.tls = TlsChoice::On(trusting(&named.certificate.pem()));
+        let error = opened(options).unwrap_err();
+        assert_eq!(error.kind, OpenErrorKind::Certificate, "{error}");
+    }
 }
 
 #[test]
