@@ -26,7 +26,7 @@ REFUSAL = b"HTTP/1.1 403 Forbidden\r\n"
 
 def silence(session: Session) -> None:
     """Accept TCP and say nothing; what the client begins with is left unread."""
-    time.sleep(LASTING)
+    session.go.wait(LASTING)
 
 
 def tls_record_without_end(session: Session) -> None:
@@ -96,35 +96,41 @@ def refusal_without_end(session: Session) -> None:
 def no_answer_to_close(session: Session) -> None:
     """Read everything, the Close too, and do nothing."""
     session.open()
-    session.receive_ending()
+    session.wait_for_end()
 
 
 def no_reading(session: Session) -> None:
     """Read nothing from the 101 on."""
     session.open()
-    time.sleep(LASTING)
+    session.go.wait(LASTING)
 
 
 def close_but_no_end_of_tcp(session: Session) -> None:
     """Answer Close, and keep the connection: no FIN, no close_notify, not even an answer to one."""
     read_close(session)
     session.send_close()
-    session.receive_ending()
-    time.sleep(LASTING)
+    session.wait_for_end()
 
 
 def close_unasked_but_no_end_of_tcp(session: Session) -> None:
     """Begin the closing handshake, and keep the connection."""
     session.open()
     session.send_close()
-    session.receive_ending()
+    session.wait_for_end()
+
+
+def fault_but_no_end_of_tcp(session: Session) -> None:
+    """Break the protocol, and keep the connection."""
+    session.open()
+    session.send(frames.frame(3))
+    session.wait_for_end()
 
 
 def half_a_close(session: Session) -> None:
     """Answer Close with a part of a frame."""
     read_close(session)
     session.send(frames.close(1000, "half")[:3])
-    session.receive_ending()
+    session.wait_for_end()
 
 
 def close_byte_by_byte(session: Session) -> None:
@@ -189,6 +195,7 @@ CLOSING = (
     no_reading,
     close_but_no_end_of_tcp,
     close_unasked_but_no_end_of_tcp,
+    fault_but_no_end_of_tcp,
     half_a_close,
     close_byte_by_byte,
     data_after_close,
