@@ -229,10 +229,10 @@ def repeat(session: Session, make: Callable[[], bytes], *, every: float) -> None
 
 
 def flood(session: Session, make: Callable[[], bytes]) -> None:
-    """Send the same again and again, as fast as the client takes it."""
+    """Send the same again and again, as fast as the client takes it, until it goes."""
     block = make()
     with contextlib.suppress(OSError):
-        for _ in lasting():
+        while True:
             session.send(block)
 
 
