@@ -120,10 +120,11 @@ def close_unasked_but_no_end_of_tcp(session: Session) -> None:
 
 
 def fault_but_no_end_of_tcp(session: Session) -> None:
-    """Break the protocol, and keep the connection."""
+    """Break the protocol, and keep the connection though the client ends its side at once."""
     session.open()
     session.send(frames.frame(3))
     session.wait_for_end()
+    session.go.wait(LASTING)
 
 
 def half_a_close(session: Session) -> None:
