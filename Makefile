@@ -8,6 +8,7 @@ PROFILE ?= release
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
+ATTACKS_ARGS ?=
 CARGO_ARGS ?=
 
 ifeq ($(OS),Windows_NT)
@@ -31,8 +32,8 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
-	check-stubs format matrix conformance conformance-short bench bench-short wheel strace-echo \
-	clean cargo
+	check-stubs format matrix conformance conformance-short attacks bench bench-short wheel \
+	strace-echo clean cargo
 
 help: ## this list
 	@echo "make demo   an echo server on this machine, and the documents' programs against it"
@@ -95,6 +96,9 @@ conformance: $(BUILT) ## the Autobahn testsuite against both faces, on plain TCP
 
 conformance-short: $(BUILT) ## a part of it, in under two minutes
 	PYTHONPATH=tests $(PY) -m conformance --short --jobs 2 $(CONFORMANCE_ARGS)
+
+attacks: $(BUILT) ## what each attack of a hostile server costs in memory, as a table
+	PYTHONPATH=tests $(PY) -m hostile $(ATTACKS_ARGS)
 
 bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## echo and flood beside other clients
 	$(PY) -m benchmarks.echo_and_flood $(BENCH_ARGS)

@@ -132,14 +132,14 @@ def raw_peer(scheme: str, authority: Authority) -> Iterator[MakeRawPeer]:
 
 @pytest.fixture(scope="session")
 def websockets_server(authority: Authority) -> Iterator[ServerProcess]:
-    server = python_server("websockets_server", authority.server_files)
+    server = python_server("peers.websockets_server", authority.server_files)
     yield server
     server.stop()
 
 
 @pytest.fixture(scope="session")
 def aiohttp_server(authority: Authority) -> Iterator[ServerProcess]:
-    server = python_server("aiohttp_server", authority.server_files)
+    server = python_server("peers.aiohttp_server", authority.server_files)
     yield server
     server.stop()
 

@@ -67,7 +67,7 @@ class ServerProcess:
 
 
 def python_server(module: str, certificate: Path) -> ServerProcess:
-    """A server written in Python, from this folder."""
+    """A server written in Python, a module below tests/."""
     tests = str(Path(__file__).parents[1])
-    command = [sys.executable, "-m", f"peers.{module}", str(certificate)]
+    command = [sys.executable, "-m", module, str(certificate)]
     return ServerProcess(command, environment={"PYTHONPATH": tests})

@@ -116,6 +116,17 @@ class Session:
         except EndOfStreamError as end:
             return end.how
 
+    def wait_for_end(self) -> str:
+        """Wait until the client ends TCP, FIN or RST; what comes before is read below TLS."""
+        try:
+            while socket.socket.recv(self.stream, 2**16):
+                pass
+        except (ConnectionResetError, BrokenPipeError):
+            self.ending = "RST"
+        else:
+            self.ending = "FIN"
+        return self.ending
+
     def finish(self) -> None:
         """End our direction of the TCP connection: FIN, and nothing of TLS's before it."""
         self.stream.shutdown(socket.SHUT_WR)

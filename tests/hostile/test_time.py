@@ -1,0 +1,140 @@
+"""Time: every open and every close ends at its deadline, whatever the server does.
+
+The server is another process, and what is measured is one await of the client's. Those who only
+wait are measured at the same time; those who keep the client busy, one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+import aiowebsocket
+
+from . import stalls
+from .attacker import port_name
+from .faces import FACES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from peers.process import ServerProcess
+    from peers.raw import Script
+
+    from .faces import Client
+
+pytestmark = [
+    pytest.mark.parametrize("scheme", ["ws", "wss"]),
+    pytest.mark.parametrize("face", FACES),
+]
+
+TIMEOUT = 0.5
+# What the deadline may be missed by on a busy machine.
+SLACK = 0.5
+
+OPENING = {
+    stalls.silence: aiowebsocket.ConnectTimeout,
+    stalls.tls_record_without_end: aiowebsocket.ConnectTimeout,
+    stalls.no_response: aiowebsocket.ConnectTimeout,
+    stalls.slow_loris: aiowebsocket.ConnectTimeout,
+    stalls.slow_fields_without_end: aiowebsocket.ConnectTimeout,
+    stalls.continue_without_end: aiowebsocket.ConnectTimeout,
+    stalls.head_without_end: aiowebsocket.InvalidMessage,
+    stalls.refusal_without_body: aiowebsocket.InvalidStatus,
+    stalls.refusal_byte_by_byte: aiowebsocket.InvalidStatus,
+    stalls.refusal_in_chunks_without_end: aiowebsocket.InvalidStatus,
+    stalls.refusal_without_end: aiowebsocket.InvalidStatus,
+}
+TLS_ONLY = stalls.tls_record_without_end
+BUSY = (
+    stalls.flood_after_close,
+    stalls.tiny_flood_after_close,
+    stalls.pings_after_close,
+    stalls.flood_without_reading,
+    stalls.pings_without_reading,
+)
+QUIET = tuple(script for script in stalls.CLOSING if script not in BUSY)
+
+
+class Ended(NamedTuple):
+    """How an await ended, and after how many seconds."""
+
+    outcome: type | None
+    seconds: float
+
+
+async def measured(awaited: Awaitable[object]) -> Ended:
+    """Await, whatever comes of it."""
+    outcome: type | None = None
+    began = time.monotonic()
+    try:
+        await awaited
+    except aiowebsocket.AioWebSocketError as error:
+        outcome = type(error)
+    return Ended(outcome, time.monotonic() - began)
+
+
+def to(attacker: ServerProcess, face: str, scheme: str, script: Script) -> Client:
+    """A client on its way to a script."""
+    uri = f"{scheme}://127.0.0.1:{attacker.ports[port_name(script, scheme)]}/"
+    timeout = TIMEOUT if script in OPENING else 10
+    return FACES[face](uri, open_timeout=timeout, close_timeout=TIMEOUT)
+
+
+async def test_opening_ends_at_its_deadline(
+    attacker: ServerProcess, face: str, scheme: str
+) -> None:
+    scripts = [script for script in OPENING if scheme == "wss" or script is not TLS_ONLY]
+    opening = [measured(to(attacker, face, scheme, script).open()) for script in scripts]
+    endings = dict(zip(scripts, await asyncio.gather(*opening), strict=True))
+    outcomes = {script.__name__: ended.outcome for script, ended in endings.items()}
+    assert outcomes == {script.__name__: OPENING[script] for script in scripts}
+    timed_out = aiowebsocket.ConnectTimeout
+    took = {script.__name__: ended.seconds for script, ended in endings.items()}
+    early = {name for name in took if outcomes[name] is timed_out and took[name] < TIMEOUT - 0.1}
+    late = {name for name, seconds in took.items() if seconds > TIMEOUT + SLACK}
+    assert (early, late) == (set(), set()), took
+
+
+async def test_closing_ends_at_its_deadline(
+    attacker: ServerProcess, face: str, scheme: str
+) -> None:
+    seconds = await asyncio.gather(*(closing(attacker, face, scheme, script) for script in QUIET))
+    took = {script.__name__: each for script, each in zip(QUIET, seconds, strict=True)}
+    early = {name for name in took if took[name] < TIMEOUT - 0.1}
+    late = {name for name in took if took[name] > TIMEOUT + SLACK}
+    assert (early, late) == (set(), set()), took
+
+
+@pytest.mark.parametrize("script", BUSY, ids=lambda script: script.__name__)
+async def test_closing_ends_at_its_deadline_under_a_flood(
+    attacker: ServerProcess, face: str, scheme: str, script: Script
+) -> None:
+    assert await closing(attacker, face, scheme, script) < TIMEOUT + SLACK
+
+
+async def closing(attacker: ServerProcess, face: str, scheme: str, script: Script) -> float:
+    """Open, make the server's task as hard for the client as it gets, and time the close."""
+    client = to(attacker, face, scheme, script)
+    await client.open()
+    parked = await fill(client) if script is stalls.no_reading else None
+    ended = await measured(client.close())
+    assert ended.outcome is None
+    if parked is not None:
+        await asyncio.wait([parked], timeout=SLACK)
+        assert parked.done()
+        # The original's face drops what it cannot send any more; the other says so.
+        assert parked.exception() is None or face == "connect"
+    return ended.seconds
+
+
+async def fill(client: Client) -> asyncio.Task[None]:
+    """Send until the peer's buffers and our own are full."""
+    while True:
+        sending = asyncio.ensure_future(client.send(bytes(2**20)))
+        done, _ = await asyncio.wait([sending], timeout=0.2)
+        if not done:
+            return sending
