@@ -126,17 +126,22 @@ impl Link {
         self.settle(self.lock())
     }
 
+    /// None where there is no room for it yet: then nothing has been sent. Who gives up waiting for room
+    /// leaves nothing behind, however often.
     pub fn send(
         self: &Arc<Self>,
         kind: Kind,
         fin: bool,
         payload: &[u8],
         compress: Option<bool>,
-    ) -> Result<Wants, SendError> {
+    ) -> Result<Option<Wants>, SendError> {
         let mut open = self.lock();
+        if !open.has_room() && open.engine.phase() == Phase::Open {
+            return Ok(None);
+        }
         open.engine.lend_output(pool::output);
         open.engine.send_message(kind, fin, payload, compress)?;
-        Ok(self.settle(open))
+        Ok(Some(self.settle(open)))
     }
 
     /// The number of the Ping, by which its Pong's event names it.
@@ -362,11 +367,15 @@ impl Open {
             write: !self.output_failed && (unsent > 0 || holds_output),
             messages: self.engine.queued(),
             chunk: self.engine.has_chunk(),
-            room: unsent <= self.write_limit,
+            room: self.has_room(),
             over: matches!(phase, Phase::Ending | Phase::Closed),
             closed: phase == Phase::Closed,
             events: self.engine.has_events(),
         }
+    }
+
+    fn has_room(&self) -> bool {
+        self.engine.unsent() <= self.write_limit
     }
 
     fn cause(&self) -> Option<Cause> {

@@ -54,6 +54,18 @@ struct Assembly {
     frame: Option<DataFrame>,
 }
 
+impl Assembly {
+    /// The most that may still come of it.
+    fn awaited(&self, max_size: u64) -> u64 {
+        let left = max_size.saturating_sub(self.announced);
+        match &self.frame {
+            Some(frame) if frame.fin => frame.remaining,
+            Some(frame) => left.saturating_add(frame.remaining),
+            None => left,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct DataFrame {
     opcode: Opcode,
@@ -91,8 +103,7 @@ impl Inbox {
 
     /// Room for the next read; `received` says how much of it was filled.
     pub(super) fn spare(&mut self) -> &mut [u8] {
-        let frame = self.message.as_ref().and_then(|message| message.frame.as_ref());
-        let awaited = frame.map_or(0, |frame| frame.remaining);
+        let awaited = self.message.as_ref().map_or(0, |message| message.awaited(self.max_size));
         self.buffer.spare(self.live(), awaited)
     }
 
@@ -233,8 +244,8 @@ impl Inbox {
             return Err(ProtocolError::MessageTooBig { length, limit: self.max_size });
         }
         self.buffer.pass(size);
-        if self.message.is_none() {
-            self.buffer.begin_message();
+        if self.message.is_none() && !self.discarding {
+            self.buffer.begin_message(header.length, self.live());
         }
         let start = self.buffer.payload_end();
         let message = self.message.get_or_insert(Assembly {

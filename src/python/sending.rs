@@ -12,7 +12,8 @@ use super::{errors, message};
 use crate::drive::{Link, Wants};
 use crate::protocol::{Close, CloseCode, Kind, SendError};
 
-/// Writes the message at once, as far as the network takes it; says where to wait, if need be.
+/// Writes the message at once, as far as the network takes it; says where to wait, if need be: before
+/// it is sent for its turn, after it for room.
 pub(super) fn attempt(driver: &Bound<'_, Driver>, order: &Send) -> PyResult<Attempt> {
     let (py, this) = (driver.py(), driver.get());
     if order.style == SendStyle::Message && this.held.load(Ordering::Relaxed) {
@@ -30,7 +31,8 @@ pub(super) fn attempt(driver: &Bound<'_, Driver>, order: &Send) -> PyResult<Atte
         if this.link().has_much_to_deflate(payload.len()) { py.detach(send) } else { send() }
     })?;
     match sent {
-        Ok(wants) => {
+        Ok(None) => Ok(Attempt::Park(Place::Turn)),
+        Ok(Some(wants)) => {
             this.dispatch_events(py, wants)?;
             Driver::watch(driver, wants)?;
             Ok(done_or_park(py, wants))

@@ -14,6 +14,8 @@ use crate::protocol::deflate::{Inflater, Malformed};
 
 /// The least room offered to one read, or to one step of inflating. Two TLS records of plaintext fit.
 const LEAST_SPARE: usize = 32 * 1024;
+/// A header before a message, and a little more, is not worth moving the message.
+const SMALL_GAP: u64 = 32;
 /// From here on the end of a frame limits how far the buffer grows before it.
 const LARGE: usize = 256 * 1024;
 
@@ -56,8 +58,8 @@ impl Buffer {
         Self { wire: Vec::new(), origin: 0, assembled: 0, parsed: 0, end: 0, apart }
     }
 
-    /// Room for the next read. `live` is the first payload still needed, `awaited` what is missing of
-    /// the frame under way.
+    /// Room for the next read. `live` is the first payload still needed, `awaited` the most that may
+    /// come of the message under way.
     pub(super) fn spare(&mut self, live: Option<u64>, awaited: u64) -> &mut [u8] {
         if self.wire.len() - self.end < LEAST_SPARE {
             self.make_room(live, awaited);
@@ -79,9 +81,11 @@ impl Buffer {
         &self.wire[self.parsed - length..self.parsed]
     }
 
-    /// The next payload begins a message: nothing has to join what is before it.
-    pub(super) const fn begin_message(&mut self) {
-        if self.apart.is_none() {
+    /// The next payload, of so many bytes at first, begins a message. It stays where it is, behind its
+    /// header; but not behind much else that is dead, which as payload it would keep alive.
+    pub(super) fn begin_message(&mut self, length: u64, live: Option<u64>) {
+        let gap = (self.parsed - self.assembled) as u64;
+        if self.apart.is_none() && (live.is_none() || gap <= SMALL_GAP + length / 4) {
             self.assembled = self.parsed;
         }
     }
@@ -167,7 +171,7 @@ impl Buffer {
             }
             return;
         }
-        if self.parsed == self.end && assembling {
+        if self.parsed == self.end && live.is_some() {
             self.parsed = self.assembled;
             self.end = self.assembled;
         }

@@ -229,3 +229,49 @@ fn malformed_deflate_fails_at_once_or_at_the_end_of_the_message() {
     let cut = frame(0xC2, &whole[..whole.len() - 3]);
     assert_eq!(feed(&mut inflating(1000), &cut), Err(ProtocolError::MalformedDeflate));
 }
+
+#[test]
+fn what_comes_behind_an_unread_message_leaves_nothing_behind() {
+    for between in [frame(0x89, &[7; 125]), frame(0x8A, b""), frame(0x8A, &[7; 100])] {
+        let mut inbox = Inbox::new(1 << 20, None);
+        feed(&mut inbox, &frame(0x82, b"unread")).unwrap();
+        for cut in [1, between.len() - 1, between.len()] {
+            for _ in 0..20_000 {
+                feed(&mut inbox, &between[..cut]).unwrap();
+                feed(&mut inbox, &between[cut..]).unwrap();
+            }
+        }
+        assert!(inbox.buffer.held() <= 2 * READ, "{}", inbox.buffer.held());
+        assert_eq!(take(&mut inbox), Some((Kind::Binary, b"unread".into())));
+    }
+}
+
+#[test]
+fn unread_messages_hold_little_more_than_they_count() {
+    let mut wire = frame(0x02, b"x");
+    wire.extend([0, 0].repeat(1000));
+    wire.extend(frame(0x89, &[7; 100]));
+    wire.extend([0x80, 0]);
+    let mut inbox = Inbox::new(1 << 20, None);
+    for _ in 0..5000 {
+        feed(&mut inbox, &wire).unwrap();
+    }
+    let held = inbox.buffer.held();
+    assert!(held <= 3 * inbox.queued_bytes() + READ, "{held} of {}", inbox.queued_bytes());
+    for _ in 0..5000 {
+        assert_eq!(take(&mut inbox), Some((Kind::Binary, b"x".into())));
+    }
+}
+
+#[test]
+fn messages_that_are_passed_over_hold_no_memory() {
+    let mut inbox = Inbox::new(1 << 20, None);
+    feed(&mut inbox, &[frame(0x82, b"kept"), frame(0x82, b"dropped")].concat()).unwrap();
+    inbox.drop_newest();
+    for _ in 0..100_000 {
+        feed(&mut inbox, &frame(0x82, b"x")).unwrap();
+    }
+    assert!(inbox.buffer.held() <= 2 * READ, "{}", inbox.buffer.held());
+    assert_eq!(take(&mut inbox), Some((Kind::Binary, b"kept".into())));
+    assert_eq!(take(&mut inbox), None);
+}
