@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 import time
 import zlib
@@ -218,7 +219,7 @@ async def test_a_message_can_be_sent_with_and_without_compression(raw_peer: Make
     frames = await sent_frames(
         raw_peer,
         (secret, {"compress": False}),
-        ("short", {"compress": True}),
+        ("s" * 20, {"compress": True}),
         (secret, {"compress": None}),
         (["two ", "parts"], {"compress": False}),
         (["two ", "parts"], {}),
@@ -226,9 +227,20 @@ async def test_a_message_can_be_sent_with_and_without_compression(raw_peer: Make
     assert [sent.rsv for sent in frames] == [0, RSV1, RSV1, 0, 0, 0, RSV1, 0, 0]
     assert frames[0].payload == secret.encode()
     context = Context()
-    assert context.inflate(frames[1].payload) == b"short"
+    assert context.inflate(frames[1].payload) == b"s" * 20
     assert context.inflate(frames[2].payload) == secret.encode()
     assert context.inflate(b"".join(sent.payload for sent in frames[6:])) == b"two parts"
+
+
+async def test_what_would_get_longer_goes_uncompressed_and_is_not_referred_to(
+    raw_peer: MakeRawPeer,
+) -> None:
+    random, text = os.urandom(5000), b"the same, the same, " * 10
+    frames = await sent_frames(raw_peer, text, random, random + text, text, text)
+    assert [sent.rsv for sent in frames] == [RSV1, 0, 0, RSV1, RSV1]
+    context = Context()
+    inflated = [context.inflate(frames[n].payload) for n in (0, 3, 4)]
+    assert inflated == [text] * 3
 
 
 async def test_compress_without_an_agreement_changes_nothing(raw_peer: MakeRawPeer) -> None:

@@ -64,13 +64,22 @@ impl Outbox {
         };
         self.fragmented = (!fin).then_some(Fragmented { compressed });
         let opcode = if first { kind.into() } else { Opcode::Continuation };
-        let mark = Mark { opcode, fin, compressed: compressed && first };
-        if let Some(mut compression) = self.compression.take_if(|_| compressed) {
-            self.frame(mark, compression.deflater.compress(payload, fin));
-            self.compression = Some(compression);
+        let Some(mut compression) = self.compression.take_if(|_| compressed) else {
+            return self.marked(Mark { opcode, fin, compressed: false }, payload);
+        };
+        let part = if first && fin {
+            compression.deflater.compress_whole(payload)
         } else {
-            self.frame(mark, payload);
-        }
+            Some(compression.deflater.compress(payload, fin))
+        };
+        let compressed = first && part.is_some();
+        let mark = self.marked(Mark { opcode, fin, compressed }, part.unwrap_or(payload));
+        self.compression = Some(compression);
+        mark
+    }
+
+    fn marked(&mut self, mark: Mark, payload: &[u8]) -> Mark {
+        self.frame(mark, payload);
         mark
     }
 

@@ -19,8 +19,9 @@ pub(in crate::protocol) struct Deflater {
     config: DeflateConfig,
     /// Whether each message starts from nothing: client_no_context_takeover.
     forgets: bool,
-    /// Scratch: what the last part became.
+    /// Scratch: what the last part became, and how long that is.
     output: Vec<u8>,
+    length: usize,
 }
 
 impl fmt::Debug for Deflater {
@@ -44,7 +45,19 @@ impl Deflater {
             strategy: Strategy::Default,
             ..DeflateConfig::default()
         };
-        Self { stream: None, config, forgets, output: Vec::new() }
+        Self { stream: None, config, forgets, output: Vec::new(), length: 0 }
+    }
+
+    /// Compresses a whole message; None where that would not make it shorter.
+    pub(in crate::protocol) fn compress_whole(&mut self, message: &[u8]) -> Option<&[u8]> {
+        if self.compress(message, true).len() < message.len() {
+            return Some(&self.output[..self.length]);
+        }
+        // What the peer will not inflate must not be referred to later; a fresh context refers to nothing.
+        if let Some(stream) = &mut self.stream {
+            stream.reset();
+        }
+        None
     }
 
     /// Compresses a part of a message; `fin` marks its last.
@@ -61,6 +74,7 @@ impl Deflater {
                 stream.reset();
             }
         }
+        self.length = length;
         &self.output[..length]
     }
 
@@ -105,6 +119,25 @@ mod tests {
         let mut forgetful = Deflater::new(15, true, 6, 8);
         assert_eq!(forgetful.compress(b"Hello", true), hello);
         assert_eq!(forgetful.compress(b"Hello", true), hello);
+    }
+
+    #[test]
+    fn what_does_not_get_shorter_is_given_up_and_forgotten() {
+        let mut deflater = Deflater::new(15, false, 1, 5);
+        let mut state = 1u32;
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state.to_be_bytes()[1]
+        };
+        let random: Vec<u8> = (0..1000).map(|_| random()).collect();
+        let text = b"the same text, the same text".repeat(4);
+        let first = deflater.compress_whole(&text).map(<[u8]>::to_vec);
+        assert!(deflater.compress_whole(&random).is_none());
+        assert_eq!(deflater.compress_whole(&text).map(<[u8]>::to_vec), first);
+        let again = deflater.compress_whole(&text).map(<[u8]>::len);
+        assert!(again < first.map(|first| first.len()));
     }
 
     #[test]
