@@ -23,7 +23,7 @@ pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
 CHUNK = 2**16
 # More than the kernel takes for a peer that does not read, so that the second such send has to wait
 # whatever slack the socket's buffers find.
-BIG = 2**22
+BIG = 2**24
 ENOUGH_TO_FILL_ANY_BUFFER = 2**28
 
 
