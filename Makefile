@@ -10,6 +10,7 @@ BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
 ATTACKS_ARGS ?=
 CARGO_ARGS ?=
+FUZZ_SECONDS ?= 60
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -23,6 +24,8 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 SOURCES := Cargo.toml $(wildcard Cargo.lock) pyproject.toml \
 	$(shell find src python -name __pycache__ -prune -o -print)
 BUILT := $(VENV)/.built-$(PROFILE)
+# Programs of cargo's that the machine does not have are installed here, not into ~/.cargo.
+CARGO_PROGRAMS := $(abspath $(VENV))/cargo
 BENCH_SERVER := benchmarks/server/target/release/echo-and-flood-server
 
 # The interpreter of the environment, so that cargo and maturin share what they compiled for it.
@@ -33,7 +36,7 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
 	check-stubs format matrix conformance conformance-short attacks bench bench-short wheel \
-	strace-echo clean cargo
+	strace-echo fuzz-smoke fuzz clean cargo cargo-fuzz
 
 help: ## this list
 	@echo "make demo   an echo server on this machine, and the documents' programs against it"
@@ -69,6 +72,7 @@ check-layers: $(VENV)/.made ## what each layer may name, and that it builds with
 check-rust: $(VENV)/.made
 	cargo fmt --check
 	cargo fmt --check --manifest-path benchmarks/server/Cargo.toml
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features --features net -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets -- --deny warnings
@@ -85,6 +89,7 @@ check-stubs: $(BUILT) $(VENV)/.group-check
 format: $(VENV)/.group-check ## lays out Rust and Python
 	cargo fmt
 	cargo fmt --manifest-path benchmarks/server/Cargo.toml
+	cargo fmt --manifest-path fuzz/Cargo.toml
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 
@@ -106,6 +111,12 @@ bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## echo and flood beside ot
 bench-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the same, only to see that it runs
 	$(PY) -m benchmarks.echo_and_flood --short $(BENCH_ARGS)
 
+fuzz-smoke: $(VENV)/.made cargo-fuzz ## every fuzz target for a minute: FUZZ_SECONDS
+	PATH="$(CARGO_PROGRAMS)/bin:$$PATH" $(PY) tools/fuzz.py --seconds $(FUZZ_SECONDS)
+
+fuzz: $(VENV)/.made cargo-fuzz ## one of them: make fuzz TARGET=uri FUZZ_SECONDS=3600
+	PATH="$(CARGO_PROGRAMS)/bin:$$PATH" $(PY) tools/fuzz.py --seconds $(FUZZ_SECONDS) $(TARGET)
+
 wheel: $(VENV)/.group-build $(BUILT) ## a release wheel in dist/, its size and its import time
 	rm -rf dist
 	$(PY) -m maturin build --release --out dist --interpreter $(PY) $(CARGO_ARGS)
@@ -115,7 +126,7 @@ strace-echo: $(BUILT) ## the system calls of one echo
 	$(PY) tools/syscalls_of_an_echo.py
 
 clean: ## takes away what the other names made
-	rm -rf $(VENV) target benchmarks/server/target dist tests/.cache \
+	rm -rf $(VENV) target benchmarks/server/target fuzz/target fuzz/corpus dist tests/.cache \
 		.mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -124,6 +135,10 @@ clean: ## takes away what the other names made
 cargo:
 	@command -v cargo >/dev/null || { \
 		echo "No cargo: the engine is Rust. Install it from https://rustup.rs"; exit 1; }
+
+cargo-fuzz: $(VENV)/.made
+	@command -v cargo-fuzz >/dev/null || test -x $(CARGO_PROGRAMS)/bin/cargo-fuzz || \
+		cargo install cargo-fuzz --version 0.13.2 --locked --root $(CARGO_PROGRAMS)
 
 $(VENV)/.made: | cargo
 	@command -v $(PYTHON) >/dev/null || { \

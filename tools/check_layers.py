@@ -44,7 +44,7 @@ RULES = (
     Rule("src/protocol", SOCKETS, "sockets"),
     Rule("src/protocol", CLOCKS, "a clock"),
     Rule("src/protocol", RANDOMNESS, "the system's randomness"),
-    Rule("src/protocol", THREADS, "threads"),
+    Rule("src/protocol", THREADS, "threads", except_in="protocol/work"),  # a fuzzer's count
     Rule("src/protocol", LOCKS, "locks"),
     Rule("src/protocol", SYSTEM, "the operating system"),
     Rule("src/protocol", r"\bcrate::(?:drive|connect|python)\b", "a layer above it"),

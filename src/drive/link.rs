@@ -281,6 +281,7 @@ impl Open {
             early = &early[length..];
             self.engine.receive_bytes(length, now);
         }
+        self.flush();
     }
 
     /// False if what was read has not been parsed.
@@ -313,6 +314,8 @@ impl Open {
         }
         // What arrived before the end comes before the end.
         if self.failure.is_some() && !self.engine.is_stalled() {
+            // A peer that has ended its half alone still reads what we answer.
+            self.flush();
             self.engine.receive_end();
         }
     }

@@ -336,7 +336,8 @@ impl Inbox {
                 message.validated += error.valid_up_to() as u64;
             }
             Err(error) => {
-                let valid = message.validated - message.start + error.valid_up_to() as u64;
+                message.validated += error.valid_up_to() as u64;
+                let valid = message.validated - message.start;
                 return Err(ProtocolError::InvalidText { position: message.streamed + valid });
             }
         }

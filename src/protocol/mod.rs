@@ -11,11 +11,14 @@ mod connection;
 pub mod deflate;
 mod error;
 mod frame;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod handshake;
 mod inbox;
 mod mask;
 mod outbox;
 mod pings;
+mod work;
 
 pub use close::{Close, CloseCode};
 pub use closing::{Phase, Side};

@@ -2,6 +2,7 @@
 //!
 //! Never fails: where the framing is broken or does not end, the body is what arrived until then.
 
+use super::super::work;
 use super::{MAX_BODY, Response, all, elements};
 
 #[derive(Debug)]
@@ -42,6 +43,7 @@ impl Body {
     }
 
     pub fn receive(&mut self, bytes: &[u8]) {
+        work::count(bytes.len());
         match &mut self.framing {
             Framing::Complete => {}
             Framing::UntilEnd => self.bytes.extend_from_slice(bytes),
@@ -52,8 +54,9 @@ impl Body {
                 }
             }
             Framing::Chunked { pending, chunk_left } => {
+                let searched = pending.len();
                 pending.extend_from_slice(bytes);
-                if unchunk(pending, chunk_left, &mut self.bytes).is_none() {
+                if unchunk(pending, searched, chunk_left, &mut self.bytes).is_none() {
                     self.framing = Framing::Complete;
                 }
             }
@@ -82,16 +85,25 @@ fn is_chunked(response: &Response) -> bool {
 }
 
 /// Moves whole chunks and the started one into `body`; None once the last chunk or a fault is seen.
-fn unchunk(pending: &mut Vec<u8>, chunk_left: &mut u64, body: &mut Vec<u8>) -> Option<()> {
+/// In the first `searched` bytes no line ends.
+fn unchunk(
+    pending: &mut Vec<u8>,
+    mut searched: usize,
+    chunk_left: &mut u64,
+    body: &mut Vec<u8>,
+) -> Option<()> {
     let mut rest = &pending[..];
     loop {
         rest = take(chunk_left, rest, body);
         if *chunk_left > 0 {
             break;
         }
-        let Some(line_end) = rest.iter().position(|&byte| byte == b'\n') else { break };
-        let line = rest[..line_end].trim_ascii();
-        rest = &rest[line_end + 1..];
+        let Some((line, behind)) = split_line(rest, searched) else { break };
+        if line.len() > MAX_CHUNK_LINE {
+            return None;
+        }
+        let line = line.trim_ascii();
+        (rest, searched) = (behind, 0);
         // The line end behind a chunk's data reads as an empty line.
         if !line.is_empty() {
             *chunk_left = chunk_size(line).filter(|&size| size > 0)?;
@@ -100,6 +112,14 @@ fn unchunk(pending: &mut Vec<u8>, chunk_left: &mut u64, body: &mut Vec<u8>) -> O
     let consumed = pending.len() - rest.len();
     pending.drain(..consumed);
     (pending.len() <= MAX_CHUNK_LINE).then_some(())
+}
+
+/// The first line without its end, and what comes behind it.
+fn split_line(bytes: &[u8], searched: usize) -> Option<(&[u8], &[u8])> {
+    let ahead = bytes[searched..].iter().position(|&byte| byte == b'\n');
+    work::count(ahead.unwrap_or(bytes.len() - searched));
+    let (line, behind) = bytes.split_at(searched + ahead?);
+    Some((line, &behind[1..]))
 }
 
 fn chunk_size(line: &[u8]) -> Option<u64> {
@@ -173,10 +193,17 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_chunk_size_line_ends_the_body() {
-        let mut body = body_of(403, CHUNKED);
-        body.receive(&[b'1'; 2000]);
-        assert!(body.is_complete());
-        assert!(body.into_bytes().is_empty());
+    fn a_chunk_size_line_without_end_ends_the_body() {
+        for (length, expected) in [(1024, "nope"), (1025, "")] {
+            let bytes = format!("4;{:1$}\nnope\n0\n", "", length - 2);
+            for cut in [1, 7, 1024, bytes.len()] {
+                let mut body = body_of(403, CHUNKED);
+                for piece in bytes.as_bytes().chunks(cut) {
+                    body.receive(piece);
+                }
+                assert!(body.is_complete());
+                assert_eq!(body.into_bytes(), expected.as_bytes(), "{length} {cut}");
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of where the bytes come from, and nothing of WebSocket but that 101 is final.
 
+use super::super::work;
 use super::response::SWITCHING_PROTOCOLS;
 use super::{HandshakeError, MAX_FIELDS, MAX_HEAD, Response, excerpt};
 
@@ -18,6 +19,7 @@ pub struct HeadReader {
 impl HeadReader {
     /// Takes what arrived. Once a final head is whole: the response, and the bytes behind its head.
     pub fn receive(&mut self, bytes: &[u8]) -> Result<Option<(Response, Vec<u8>)>, HandshakeError> {
+        work::count(bytes.len());
         self.bytes.extend_from_slice(bytes);
         while let Some((response, length)) = self.next_head()? {
             self.start += length;
@@ -51,6 +53,7 @@ impl HeadReader {
     /// The index behind the empty line; a bare LF ends a line as well (RFC 9112 2.2).
     fn end_of_head(&mut self) -> Option<usize> {
         while let Some(ahead) = self.bytes[self.searched..].iter().position(|&b| b == b'\n') {
+            work::count(ahead + 1);
             let line_end = self.searched + ahead;
             match self.bytes[line_end + 1..] {
                 [b'\n', ..] => return Some(self.found(line_end + 2)),
@@ -62,6 +65,7 @@ impl HeadReader {
                 _ => self.searched = line_end + 1,
             }
         }
+        work::count(self.bytes.len() - self.searched);
         self.searched = self.bytes.len();
         None
     }
@@ -92,6 +96,7 @@ fn check_beginning(bytes: &[u8]) -> Result<(), HandshakeError> {
 }
 
 fn parse_head(head: &[u8]) -> Result<Response, HandshakeError> {
+    work::count(head.len());
     let mut headers = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut parsed = httparse::Response::new(&mut headers);
     let status = match parsed.parse(head) {

@@ -112,6 +112,19 @@ fn chunks_come_before_the_message_ends_and_cut_text_between_code_points() {
 }
 
 #[test]
+fn what_comes_before_a_wrong_byte_can_be_taken_however_text_was_cut() {
+    for cut in 1..8 {
+        let mut inbox = Inbox::new(1024, None);
+        let mut pieces = b"\x81\x06ab\xC3\xA9\xFFz".chunks(cut);
+        let error = pieces.find_map(|piece| feed(&mut inbox, piece).err());
+        assert_eq!(error, Some(ProtocolError::InvalidText { position: 4 }));
+        inbox.stop();
+        let chunk = inbox.take_chunk(|_, bytes, fin| (bytes.to_vec(), fin));
+        assert_eq!(chunk, Some(("abé".into(), false)), "{cut}");
+    }
+}
+
+#[test]
 fn a_slow_taker_sees_every_message_while_the_buffer_moves() {
     let mut inbox = Inbox::new(1 << 20, None);
     let (mut sent, mut taken) = (0u32, 0u32);

@@ -1,0 +1,275 @@
+//! A script carried out on the engine, and what must hold of any. What a user and a peer can see is
+//! written down, so that two runs that differ only in how the server's bytes were cut can be compared.
+
+use std::time::{Duration, Instant};
+
+use aiowebsocket::protocol::{
+    Close, CloseCode, Config, Connection, Event, Kind, Phase, ProtocolError, SendError,
+};
+
+use crate::cuts::Cut;
+use crate::script::{Script, Step};
+use crate::wire::{self, ClientFrame};
+
+/// What user and peer saw, in its order; output is apart, in one piece.
+#[derive(Debug, PartialEq)]
+pub enum Sight {
+    Chunk { kind: Kind, payload: Vec<u8>, fin: bool },
+    Event(Event),
+    Refused(SendError),
+    Phase(Phase),
+}
+
+#[derive(Debug)]
+pub struct Conversation {
+    engine: Connection,
+    config: Config,
+    cut: Cut,
+    /// Whether reading pauses when the engine says so, as it does where a socket is read.
+    pauses: bool,
+    now: Instant,
+    seen: Vec<Sight>,
+    /// Text handed out in parts must make sense part by part.
+    output: Vec<u8>,
+    output_is_lost: bool,
+    sent: Vec<ClientFrame>,
+    longest_read: usize,
+    /// The bytes that went in, from either side.
+    pub volume: usize,
+}
+
+/// All that can be told of a conversation afterwards.
+#[derive(Debug, PartialEq)]
+pub struct Outcome {
+    pub seen: Vec<Sight>,
+    pub output: Vec<u8>,
+    pub received: Option<Close>,
+    pub sent: Option<Close>,
+    pub code: CloseCode,
+    pub failure: Option<ProtocolError>,
+    pub timed_out: bool,
+}
+
+impl Conversation {
+    /// The script's first bytes choose the limits.
+    #[must_use]
+    pub fn new(script: &mut Script<'_>, cut: Cut, now: Instant) -> Self {
+        let choice = script.byte();
+        let config = Config {
+            max_size: [10, 125, 5_000, 1 << 20][usize::from(choice & 3)],
+            max_buffered: [0, 100, 10_000, 1 << 30][usize::from(choice >> 2 & 3)],
+            close_timeout: (choice & 0x10 == 0).then_some(Duration::from_secs(10)),
+            trace: choice & 0x20 == 0,
+        };
+        let mut key = 0u32;
+        let keys = move || {
+            key = key.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            key.to_be_bytes()
+        };
+        Self {
+            engine: Connection::new(config.clone(), Box::new(keys)),
+            config,
+            cut,
+            pauses: choice & 0x40 == 0,
+            now,
+            seen: Vec::new(),
+            output: Vec::new(),
+            output_is_lost: false,
+            sent: Vec::new(),
+            longest_read: 0,
+            volume: 0,
+        }
+    }
+
+    pub fn carry_out(&mut self, step: &Step<'_>) {
+        let before = self.engine.phase();
+        match *step {
+            Step::Receive(bytes) => self.receive(bytes),
+            Step::ReceiveFrame { first, payload, times } => {
+                self.receive(&wire::server_frame(first, &payload.repeat(times)));
+            }
+            Step::Take => drop(self.take()),
+            Step::TakeChunk => drop(self.take_chunk()),
+            Step::Write(most) => self.write(most),
+            Step::OutputFails => self.lose_output(Connection::output_failed),
+            Step::Wait(seconds) => {
+                self.now += Duration::from_secs(seconds.into());
+                let now = self.now;
+                self.lose_output(|engine| engine.handle_timeout(now));
+            }
+            Step::End => self.lose_output(Connection::receive_end),
+            Step::RefuseText => self.engine.refuse_text(3, self.now),
+            _ => self.command(step),
+        }
+        self.look();
+        self.check_phase(before);
+    }
+
+    /// Reads what is left, and checks the output as a whole.
+    #[must_use]
+    pub fn finish(mut self) -> Outcome {
+        let mut left = 0;
+        while let Some(length) = self.take() {
+            left += length;
+        }
+        if self.pauses {
+            let most = self.config.max_buffered + self.longest_read;
+            assert!(left as u64 <= most as u64 + self.config.max_size, "{left} bytes were queued");
+        }
+        while self.take_chunk().is_some() {}
+        if !self.output_is_lost {
+            self.write(usize::MAX);
+            self.write(usize::MAX);
+            self.check_output();
+        }
+        Outcome {
+            received: self.engine.received_close().cloned(),
+            sent: self.engine.sent_close().cloned(),
+            code: self.engine.close_code(),
+            failure: self.engine.failure().cloned(),
+            timed_out: self.engine.timed_out(),
+            seen: self.seen,
+            output: self.output,
+        }
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        if self.pauses && !self.engine.wants_input() {
+            return;
+        }
+        self.volume += bytes.len();
+        self.longest_read = self.longest_read.max(bytes.len());
+        let ended = matches!(self.engine.phase(), Phase::Ending | Phase::Closed);
+        let before = (self.engine.queued(), self.engine.has_chunk(), self.engine.unsent());
+        for piece in self.cut.pieces(bytes) {
+            self.feed(piece);
+        }
+        if ended {
+            let after = (self.engine.queued(), self.engine.has_chunk(), self.engine.unsent());
+            assert_eq!((after, self.engine.has_events()), (before, false), "parsed after the end");
+        }
+        if self.pauses {
+            let most = self.config.max_buffered / 32 + bytes.len() / 2 + 1;
+            assert!(self.engine.queued() <= most, "{} messages queue", self.engine.queued());
+        }
+    }
+
+    fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = self.engine.receive_buffer();
+            let (piece, rest) = bytes.split_at(room.len().min(bytes.len()));
+            room[..piece.len()].copy_from_slice(piece);
+            self.engine.receive_bytes(piece.len(), self.now);
+            bytes = rest;
+        }
+    }
+
+    fn command(&mut self, step: &Step<'_>) {
+        let open = self.engine.phase() == Phase::Open;
+        let outcome = match *step {
+            Step::SendMessage { kind, fin, payload, times } => {
+                self.send_message(kind, fin, payload.repeat(times))
+            }
+            Step::SendPing(payload) => self.engine.send_ping(payload, self.now).map(|_| ()),
+            Step::SendPong(payload) => self.engine.send_pong(payload),
+            Step::SendClose { code, reason } => {
+                let close = Close::new(CloseCode(code), String::from_utf8_lossy(reason));
+                let accepted = self.engine.send_close(close, self.now);
+                assert!(accepted.is_err() || self.engine.phase() != Phase::Open);
+                self.seen.extend(accepted.err().map(Sight::Refused));
+                return;
+            }
+            _ => unreachable!("{step:?} is no command"),
+        };
+        assert!(open || outcome == Err(SendError::Closed), "sent after the end: {outcome:?}");
+        self.seen.extend(outcome.err().map(Sight::Refused));
+    }
+
+    fn send_message(&mut self, kind: Kind, fin: bool, payload: Vec<u8>) -> Result<(), SendError> {
+        let continued = self.engine.sending_fragments();
+        self.volume += payload.len();
+        self.engine.send_message(kind, fin, &payload)?;
+        let opcode = match kind {
+            _ if continued => 0,
+            Kind::Text => 1,
+            Kind::Binary => 2,
+        };
+        self.sent.push(ClientFrame { fin, rsv1: false, opcode, payload });
+        Ok(())
+    }
+
+    fn take(&mut self) -> Option<usize> {
+        let queued = self.engine.queued();
+        let (kind, payload) = self.engine.take(|kind, bytes| (kind, bytes.to_vec()))?;
+        assert_eq!(self.engine.queued(), queued - 1);
+        assert!(payload.len() as u64 <= self.config.max_size);
+        Some(self.keep(kind, payload, true))
+    }
+
+    fn take_chunk(&mut self) -> Option<usize> {
+        let expected = self.engine.has_chunk();
+        let chunk = self.engine.take_chunk(|chunk| (chunk.kind, chunk.payload.to_vec(), chunk.fin));
+        assert_eq!(chunk.is_some(), expected);
+        let (kind, payload, fin) = chunk?;
+        assert!(fin || !payload.is_empty(), "an empty chunk");
+        Some(self.keep(kind, payload, fin))
+    }
+
+    fn keep(&mut self, kind: Kind, payload: Vec<u8>, fin: bool) -> usize {
+        assert!(kind == Kind::Binary || str::from_utf8(&payload).is_ok(), "text that is none");
+        let length = payload.len();
+        self.seen.push(Sight::Chunk { kind, payload, fin });
+        length
+    }
+
+    fn write(&mut self, most: usize) {
+        let bytes = self.engine.poll_output();
+        let length = bytes.len().min(most);
+        if !self.output_is_lost {
+            self.output.extend_from_slice(&bytes[..length]);
+        }
+        self.engine.output_written(length);
+    }
+
+    /// What was queued until now was whole frames; of what comes after `change` nothing is promised.
+    fn lose_output(&mut self, change: impl FnOnce(&mut Connection)) {
+        let unwritten = self.engine.poll_output().to_vec();
+        change(&mut self.engine);
+        if self.engine.unsent() < unwritten.len() && !self.output_is_lost {
+            let written = self.output.len();
+            self.output.extend(unwritten);
+            self.check_output();
+            self.output.truncate(written);
+            self.output_is_lost = true;
+        }
+    }
+
+    fn check_output(&self) {
+        let frames = wire::client_frames(&self.output);
+        let close = frames.iter().position(|frame| frame.opcode == 8);
+        assert!(close.is_none_or(|place| place + 1 == frames.len()), "a frame follows a Close");
+        let data = frames.iter().filter(|frame| frame.opcode < 8);
+        assert!(data.eq(self.sent.iter()), "the messages sent are not those on the wire");
+    }
+
+    fn look(&mut self) {
+        while let Some(event) = self.engine.poll_event() {
+            self.seen.push(Sight::Event(event));
+        }
+    }
+
+    /// The closing handshake only goes forward, and says what it has to.
+    fn check_phase(&mut self, before: Phase) {
+        let phase = self.engine.phase();
+        if phase == before {
+            return;
+        }
+        assert!(phase as u8 > before as u8, "from {before:?} back to {phase:?}");
+        self.seen.push(Sight::Phase(phase));
+        let code = self.engine.close_code();
+        assert_eq!(self.engine.received_close().is_none(), code == CloseCode::ABNORMAL);
+        let has_ended = self.engine.received_close().is_some() || self.engine.failure().is_some();
+        assert!(phase != Phase::Ending || has_ended);
+        assert!(phase != Phase::Closing || self.engine.sent_close().is_some());
+    }
+}
