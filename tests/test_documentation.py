@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,26 @@ def test_help_tells_how_to_use_the_original_face() -> None:
     text = inspect.getdoc(aiowebsocket.AioWebSocket) or ""
     for word in ("async with", "manipulator", "receive", "timeout", "max_size"):
         assert word in text
+
+
+ROOT = Path(__file__).parents[1]
+PROOF = re.compile(r"`([\w/]+\.(?:py|rs))::(\w+)(?:\[([^\]`]+)\])?`")
+
+
+def proofs() -> list[tuple[str, str, str]]:
+    rules = ROOT / "docs" / "rules.md"
+    return sorted(set(PROOF.findall(rules.read_text("utf-8")))) if rules.exists() else []
+
+
+@pytest.mark.skipif(not proofs(), reason="the documents are not beside the tests")
+def test_every_test_that_the_rules_name_exists() -> None:
+    missing = []
+    for path, name, case in proofs():
+        file = next(
+            (each for each in (ROOT / "tests" / path, ROOT / "src" / path) if each.exists()), None
+        )
+        text = file.read_text("utf-8") if file else ""
+        defined = re.search(rf"(?:def|fn) {name}\b", text)
+        if not defined or f'"{case}' not in text + '"':
+            missing.append(f"{path}::{name}[{case}]")
+    assert missing == []
