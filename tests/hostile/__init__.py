@@ -2,5 +2,5 @@
 
 Here the client is judged from the other end too: which close code came, who ended first, how long
 it took, how much memory it cost. Each theme is a table: test_frames, test_close, test_time,
-test_memory. `make attacks` prints the last as figures.
+test_deflate and its kin, test_memory. `make attacks` prints the last as figures.
 """

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from peers.raw import EndOfStreamError, Script, Session
 
-from . import floods, stalls
+from . import bombs, floods, stalls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SCRIPTS: tuple[Script, ...] = (*stalls.OPENING, *stalls.CLOSING, *floods.SCRIPTS)
+SCRIPTS: tuple[Script, ...] = (*stalls.OPENING, *stalls.CLOSING, *floods.SCRIPTS, *bombs.SCRIPTS)
 
 
 def port_name(script: Script, scheme: str) -> str:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from . import floods
+from . import bombs, floods
 
 if TYPE_CHECKING:
     from peers.raw import Script
 
 MIB = 2**20
 
-# What the application does: receives until the end; receives nothing; sends for as long as it may;
-# sends with a limit on each send's time; closes at once.
-Application = Literal["receives", "waits", "sends", "gives up sending", "closes"]
+# What the application does: receives until the end; receives nothing, or nothing for a while; sends
+# for as long as it may; sends with a limit on each send's time; closes at once.
+Application = Literal[
+    "receives", "waits", "waits, then receives", "sends", "gives up sending", "closes"
+]
 
 
 class Limits(NamedTuple):
@@ -50,6 +52,7 @@ class Attack(NamedTuple):
 
 TOO_BIG = "ConnectionClosedError, sent 1009, PayloadTooBig"
 WELL = "ConnectionClosedOK, sent 1000"
+GONE = "ConnectionClosedError, EOFError"
 CLOSED = "closed, 1000"
 ABORTED = "closed, 1006"
 
@@ -86,4 +89,18 @@ ATTACKS = (
     Attack(floods.data_behind_a_fault, "waits", ABORTED),
     Attack(floods.no_reading, "sends", ABORTED),
     Attack(floods.no_reading, "gives up sending", ABORTED),
+    Attack(bombs.bomb, "receives", TOO_BIG),
+    Attack(bombs.bomb_in_fragments, "receives", TOO_BIG),
+    Attack(bombs.bomb_behind_unread_messages, "waits", ABORTED),
+    Attack(bombs.bomb_of_max_size, "receives", WELL),
+    Attack(bombs.bombs_just_under_max_size, "waits", ABORTED),
+    Attack(bombs.segment_of_bombs, "receives", WELL),
+    Attack(bombs.segment_of_bombs, "waits, then receives", WELL),
+    Attack(bombs.segment_of_bombs_and_no_close, "waits", CLOSED),
+    Attack(bombs.segment_of_bombs_and_the_end_of_tcp, "waits", ABORTED),
+    Attack(bombs.segment_of_bombs_and_the_end_of_tcp, "waits, then receives", GONE),
+    Attack(bombs.blocks_of_nothing_without_end, "receives", TOO_BIG),
+    Attack(bombs.plain_message_of_max_size, "receives", WELL),
+    Attack(bombs.plain_messages_just_under_max_size, "waits", ABORTED),
+    Attack(bombs.bombs_after_close, "closes", ABORTED),
 )

@@ -6,7 +6,7 @@ out, a Close says what is wrong, nothing behind the fault is looked at, and the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -35,17 +35,22 @@ class Fault(NamedTuple):
     whole: tuple[bytes, ...] = ()
 
 
-async def judge(raw_peer: MakeRawPeer, face: str, fault: Fault) -> None:
-    """Commit the fault in the middle of one segment, and look at both ends."""
+async def judge(
+    raw_peer: MakeRawPeer, face: str, fault: Fault, *fields: str, **options: Any
+) -> None:
+    """Commit the fault in the middle of one segment, and look at both ends.
+
+    `fields` are more of the server's response, `options` more of the client's.
+    """
 
     def script(session: Session) -> str:
-        session.open()
+        session.open(*fields)
         behind = frames.text("behind") + frames.ping(b"behind") + frames.close(4000)
         session.send(frames.text("before"), fault.sent, behind)
         return session.receive_ending()
 
     peer = raw_peer(script)
-    client = FACES[face](peer.uri, max_size=MAX_SIZE, close_timeout=5)
+    client = FACES[face](peer.uri, max_size=MAX_SIZE, close_timeout=5, **options)
     await client.open()
     try:
         for message in (b"before", *fault.whole):

@@ -15,7 +15,7 @@ from peers.frames import frame
 from .stalls import REFUSAL, flood, read_close
 
 if TYPE_CHECKING:
-    from peers.raw import Session
+    from peers.raw import Request, Session
 
 MANY = 1_000_000
 BATCH = 10_000
@@ -253,10 +253,13 @@ SCRIPTS = (
 
 
 def open_under_attack(session: Session) -> int:
-    """Take the opening handshake; its path says which max_size there is to attack."""
-    request = session.open()
-    path = request.request_line.split(" ")[1]
-    return int(path.removeprefix("/"))
+    """Take the opening handshake; the limit that there is to attack."""
+    return max_size(session.open())
+
+
+def max_size(request: Request) -> int:
+    """The client's, which the path of its request tells."""
+    return int(request.request_line.split(" ")[1].removeprefix("/"))
 
 
 def end_well(session: Session) -> None:

@@ -81,7 +81,10 @@ async def suffer(order: Order) -> Damage:
     """Warm up with a good server, then meet the bad one."""
     await receive(FACES[order.face](order.greeting_uri))
     client = FACES[order.face](
-        order.attack_uri, open_timeout=OPEN_TIMEOUT, close_timeout=CLOSE_TIMEOUT
+        order.attack_uri,
+        open_timeout=OPEN_TIMEOUT,
+        close_timeout=CLOSE_TIMEOUT,
+        compression="deflate",
     )
     growth = Growth()
     began = time.monotonic()
@@ -94,12 +97,19 @@ async def receive(client: Client) -> str:
     """Receive until the connection ends, and keep nothing."""
     try:
         await client.open()
+    except aiowebsocket.AioWebSocketError as error:
+        return told(error)
+    return await receive_on(client)
+
+
+async def receive_on(client: Client) -> str:
+    """Receive until the end of an open connection."""
+    try:
         while True:
             await client.receive()
     except aiowebsocket.AioWebSocketError as error:
         ending = told(error)
-    with contextlib.suppress(AttributeError):  # it may not even have opened
-        await client.close()
+    await client.close()
     return ending
 
 
@@ -108,6 +118,13 @@ async def wait(client: Client) -> str:
     await client.open()
     await until_quiet()
     return await close(client)
+
+
+async def receive_late(client: Client) -> str:
+    """Receive nothing while there is anything that the client could do; then all of it."""
+    await client.open()
+    await until_quiet()
+    return await receive_on(client)
 
 
 async def send(client: Client) -> str:
@@ -143,6 +160,7 @@ async def close_at_once(client: Client) -> str:
 APPLICATIONS: dict[str, Callable[[Client], Coroutine[Any, Any, str]]] = {
     "receives": receive,
     "waits": wait,
+    "waits, then receives": receive_late,
     "sends": send,
     "gives up sending": give_up_sending,
     "closes": close_at_once,

@@ -57,7 +57,8 @@ impl Inflater {
         Self { stream: None, forgets, place: Place::Start }
     }
 
-    /// Inflates from `input` into `message`, of which `filled` bytes are the message so far.
+    /// Inflates from `input` into `message`, of which `filled` bytes are the message so far. Uses some of
+    /// the input, or fills the message to its end.
     pub(in crate::protocol) fn inflate(
         &mut self,
         input: &[u8],
@@ -71,7 +72,15 @@ impl Inflater {
             self.begin_again(&message[..filled])?;
         }
         self.place = if self.place == Place::BehindLastBlock { self.place } else { Place::Within };
-        self.step(input, &mut message[filled..], InflateFlush::NoFlush)
+        let mut progress = self.step(input, &mut message[filled..], InflateFlush::NoFlush)?;
+        // A last block can end within the byte before, which was read while there was no room.
+        let only_ended = progress.consumed == 0 && self.place == Place::BehindLastBlock;
+        if only_ended && !input.is_empty() {
+            let behind = self.inflate(input, message, filled + progress.produced)?;
+            progress.consumed = behind.consumed;
+            progress.produced += behind.produced;
+        }
+        Ok(progress)
     }
 
     /// Ends the message: the stream must stand between two blocks.
@@ -194,6 +203,36 @@ mod tests {
         let last = [0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
         let again = [0xf2, 0x00, 0x11, 0x00, 0x00];
         assert_eq!(inflate(&mut inflater, &[&last, &again]).unwrap(), b"HelloHello");
+    }
+
+    /// The bits of its end may be in a byte that has been read for what is before it.
+    #[test]
+    fn a_last_block_may_end_where_there_is_no_more_room() {
+        for length in 1..300 {
+            let mut stream = zlib_rs::Deflate::new(9, false, WINDOW_BITS);
+            let mut last = [0; 100];
+            let finish = zlib_rs::DeflateFlush::Finish;
+            stream.compress(&vec![0; length], &mut last, finish).unwrap();
+            let last = &last[..=distance(0, stream.total_out())];
+            for room in 1..=length {
+                let mut inflater = Inflater::new(false);
+                assert_eq!(inflate_into(room, &mut inflater, last), length, "first {room}");
+                assert_eq!(inflater.finish(), Ok(()));
+            }
+        }
+    }
+
+    /// Inflates into so much room, then into enough of it.
+    fn inflate_into(mut room: usize, inflater: &mut Inflater, mut input: &[u8]) -> usize {
+        let (mut message, mut filled) = ([1; 300], 0);
+        while !input.is_empty() {
+            let progress = inflater.inflate(input, &mut message[..room], filled).unwrap();
+            filled += progress.produced;
+            assert!(progress.consumed > 0 || filled == room, "stuck at {filled} of {room}");
+            input = &input[progress.consumed..];
+            room = message.len();
+        }
+        filled
     }
 
     #[test]

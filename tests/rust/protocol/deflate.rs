@@ -31,20 +31,28 @@ fn connection(agreed: Agreed, max_size: u64) -> Connection {
 struct Server {
     stream: zlib_rs::Deflate,
     forgets: bool,
+    /// Whether it ends a message by a last block, in place of a flush (RFC 7692 7.2.3.4).
+    finishes: bool,
 }
 
 impl Server {
     fn new(agreed: Agreed) -> Self {
         let bits = agreed.server_max_window_bits.max(9);
         let stream = zlib_rs::Deflate::new(6, false, bits);
-        Self { stream, forgets: agreed.server_no_context_takeover }
+        Self { stream, forgets: agreed.server_no_context_takeover, finishes: false }
     }
 
     fn compress(&mut self, message: &[u8]) -> Vec<u8> {
         let mut output = vec![0; message.len() * 2 + 100];
         let before = self.stream.total_out();
-        self.stream.compress(message, &mut output, DeflateFlush::SyncFlush).unwrap();
+        let flush = if self.finishes { DeflateFlush::Finish } else { DeflateFlush::SyncFlush };
+        self.stream.compress(message, &mut output, flush).unwrap();
         output.truncate(usize::try_from(self.stream.total_out() - before).unwrap());
+        if self.finishes {
+            self.stream.reset();
+            output.push(0);
+            return output;
+        }
         if output.is_empty() {
             return vec![0]; // zlib does not flush twice
         }
@@ -77,6 +85,8 @@ fn message() -> impl Strategy<Value = (Vec<u8>, bool, Option<(u8, u8)>)> {
         vec(any::<u8>(), 0..400),
         vec(0u8..4, 0..3000),
         "[a-c]{0,40}".prop_map(|text| text.repeat(20).into_bytes()),
+        // About as long as what is inflated in one step.
+        (0usize..16).prop_map(|more| vec![0; (1 << 15) - 8 + more]),
     ];
     (payload, any::<bool>(), proptest::option::of(any::<(u8, u8)>()))
 }
@@ -122,9 +132,9 @@ proptest! {
         agreed in agreed(),
         messages in vec(message(), 0..12),
         cuts in vec(1usize..200, 1..10),
-        look_often: bool,
+        (look_often, finishes) in any::<(bool, bool)>(),
     ) {
-        let mut server = Server::new(agreed);
+        let mut server = Server { finishes, ..Server::new(agreed) };
         let wire: Vec<u8> = messages.iter().flat_map(|message| server.send(message)).collect();
         let sent: Vec<_> =
             messages.into_iter().map(|(payload, ..)| (Kind::Binary, payload)).collect();
