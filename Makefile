@@ -32,8 +32,8 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
-	check-stubs format matrix conformance conformance-short attacks bench bench-short wheel \
-	strace-echo clean cargo
+	check-stubs format matrix conformance conformance-short attacks bench bench-short \
+	bench-deflate wheel strace-echo clean cargo
 
 help: ## this list
 	@echo "make demo   an echo server on this machine, and the documents' programs against it"
@@ -69,10 +69,12 @@ check-layers: $(VENV)/.made ## what each layer may name, and that it builds with
 check-rust: $(VENV)/.made
 	cargo fmt --check
 	cargo fmt --check --manifest-path benchmarks/server/Cargo.toml
+	cargo fmt --check --manifest-path benchmarks/deflate/Cargo.toml
 	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features --features net -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/server/Cargo.toml -- --deny warnings
+	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/deflate/Cargo.toml -- --deny warnings
 
 check-python: $(VENV)/.group-check $(VENV)/.group-bench
 	$(PY) -m ruff check
@@ -85,6 +87,7 @@ check-stubs: $(BUILT) $(VENV)/.group-check
 format: $(VENV)/.group-check ## lays out Rust and Python
 	cargo fmt
 	cargo fmt --manifest-path benchmarks/server/Cargo.toml
+	cargo fmt --manifest-path benchmarks/deflate/Cargo.toml
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 
@@ -106,6 +109,10 @@ bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## echo and flood beside ot
 bench-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the same, only to see that it runs
 	$(PY) -m benchmarks.echo_and_flood --short $(BENCH_ARGS)
 
+bench-deflate: cargo ## the implementations of zlib side by side; zlib-ng too, if there is a cmake
+	cargo run $(CARGO_ARGS) --release --manifest-path benchmarks/deflate/Cargo.toml \
+		$(if $(shell command -v cmake),--features zlib-ng) -- $(BENCH_ARGS)
+
 wheel: $(VENV)/.group-build $(BUILT) ## a release wheel in dist/, its size and its import time
 	rm -rf dist
 	$(PY) -m maturin build --release --out dist --interpreter $(PY) $(CARGO_ARGS)
@@ -115,7 +122,7 @@ strace-echo: $(BUILT) ## the system calls of one echo
 	$(PY) tools/syscalls_of_an_echo.py
 
 clean: ## takes away what the other names made
-	rm -rf $(VENV) target benchmarks/server/target dist tests/.cache \
+	rm -rf $(VENV) target benchmarks/*/target dist tests/.cache \
 		.mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
