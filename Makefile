@@ -33,7 +33,7 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
 	check-stubs format matrix conformance conformance-short attacks bench bench-short \
-	bench-deflate wheel strace-echo clean cargo
+	bench-compression bench-deflate wheel strace-echo clean cargo
 
 help: ## this list
 	@echo "make demo   an echo server on this machine, and the documents' programs against it"
@@ -108,6 +108,9 @@ bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## echo and flood beside ot
 
 bench-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the same, only to see that it runs
 	$(PY) -m benchmarks.echo_and_flood --short $(BENCH_ARGS)
+
+bench-compression: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## permessage-deflate, likewise
+	$(PY) -m benchmarks.compression $(BENCH_ARGS)
 
 bench-deflate: cargo ## the implementations of zlib side by side; zlib-ng too, if there is a cmake
 	cargo run $(CARGO_ARGS) --release --manifest-path benchmarks/deflate/Cargo.toml \
