@@ -117,9 +117,11 @@ impl Buffer {
         let Some(store) = &mut self.apart else { return Err(InflateError::Malformed) };
         let mut left = usize::try_from(most).unwrap_or(usize::MAX);
         loop {
-            // One byte more than is left shows that the message is too big.
-            let room = left.saturating_add(1).min(LEAST_SPARE);
-            store.make_room(room, left, live);
+            // One byte more than is left shows that the message is too big. Room that is there is used,
+            // since each step copies its last 32 KiB into the inflater's window.
+            let most = left.saturating_add(1);
+            store.make_room(most.min(LEAST_SPARE), left, live);
+            let room = most.min(store.bytes.len() - store.end).min(LARGE);
             let begin = index(store.origin, start);
             let filled = store.end - begin;
             let message = &mut store.bytes[begin..store.end + room];
