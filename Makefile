@@ -35,8 +35,8 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
-	check-stubs format matrix conformance conformance-short attacks bench bench-short wheel \
-	strace-echo fuzz-smoke fuzz clean cargo cargo-fuzz
+	check-stubs format matrix conformance conformance-short attacks bench bench-short \
+	bench-compression bench-deflate fuzz-smoke fuzz wheel strace-echo clean cargo cargo-fuzz
 
 help: ## this list
 	@echo "make demo   an echo server on this machine, and the documents' programs against it"
@@ -72,11 +72,13 @@ check-layers: $(VENV)/.made ## what each layer may name, and that it builds with
 check-rust: $(VENV)/.made
 	cargo fmt --check
 	cargo fmt --check --manifest-path benchmarks/server/Cargo.toml
+	cargo fmt --check --manifest-path benchmarks/deflate/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features --features net -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/server/Cargo.toml -- --deny warnings
+	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/deflate/Cargo.toml -- --deny warnings
 
 check-python: $(VENV)/.group-check $(VENV)/.group-bench
 	$(PY) -m ruff check
@@ -89,6 +91,7 @@ check-stubs: $(BUILT) $(VENV)/.group-check
 format: $(VENV)/.group-check ## lays out Rust and Python
 	cargo fmt
 	cargo fmt --manifest-path benchmarks/server/Cargo.toml
+	cargo fmt --manifest-path benchmarks/deflate/Cargo.toml
 	cargo fmt --manifest-path fuzz/Cargo.toml
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
@@ -111,6 +114,13 @@ bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## echo and flood beside ot
 bench-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the same, only to see that it runs
 	$(PY) -m benchmarks.echo_and_flood --short $(BENCH_ARGS)
 
+bench-compression: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## permessage-deflate, likewise
+	$(PY) -m benchmarks.compression $(BENCH_ARGS)
+
+bench-deflate: cargo ## the implementations of zlib side by side; zlib-ng too, if there is a cmake
+	cargo run $(CARGO_ARGS) --release --manifest-path benchmarks/deflate/Cargo.toml \
+		$(if $(shell command -v cmake),--features zlib-ng) -- $(BENCH_ARGS)
+
 fuzz-smoke: $(VENV)/.made cargo-fuzz ## every fuzz target for a minute: FUZZ_SECONDS
 	PATH="$(CARGO_PROGRAMS)/bin:$$PATH" $(PY) tools/fuzz.py --seconds $(FUZZ_SECONDS)
 
@@ -126,7 +136,7 @@ strace-echo: $(BUILT) ## the system calls of one echo
 	$(PY) tools/syscalls_of_an_echo.py
 
 clean: ## takes away what the other names made
-	rm -rf $(VENV) target benchmarks/server/target fuzz/target fuzz/corpus dist tests/.cache \
+	rm -rf $(VENV) target benchmarks/*/target fuzz/target fuzz/corpus dist tests/.cache \
 		.mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 

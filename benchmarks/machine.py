@@ -40,11 +40,11 @@ def pin(process: int, core: int) -> None:
 
 
 @contextlib.contextmanager
-def kept_awake(which: list[int]) -> Iterator[None]:
-    """Spins on these cores at idle priority: a virtual CPU that sleeps takes long to wake."""
+def kept_awake() -> Iterator[None]:
+    """Spins on all cores at idle priority: a virtual CPU that sleeps takes long to wake."""
     spinners = []
     if sys.platform == "linux":
-        for core in which:
+        for core in cores():
             spinner = subprocess.Popen([sys.executable, "-c", SPINNER])
             pin(spinner.pid, core)
             spinners.append(spinner)

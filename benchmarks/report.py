@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,7 +87,7 @@ def write_json(
     machine: dict[str, str],
     versions: dict[str, str],
     options: dict[str, object],
-    samples: list[Sample],
+    samples: Sequence[Any],
 ) -> None:
     """Everything, sample by sample: whoever doubts a median can take another."""
     document = {

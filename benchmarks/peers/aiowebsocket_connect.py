@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from aiowebsocket import ClientConnection, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NAME = "aiowebsocket connect"
 PACKAGE = "aiowebsocket"
 
 
 class Client:
-    """Echo and flood by `await send` and `await recv`."""
+    """Every job by `await send` and `await recv`."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -28,6 +33,22 @@ class Client:
         for _ in range(count):
             await recv()
 
+    async def feed(self, count: int) -> str:
+        """Asks once, receives `count` texts."""
+        recv = self.connection.recv
+        await self.connection.send("go")
+        message = ""
+        for _ in range(count):
+            message = cast("str", await recv())
+        return message
+
+    async def pour(self, messages: Iterable[str]) -> int:
+        """Sends one text after the other, receives the count of their bytes."""
+        send = self.connection.send
+        for message in messages:
+            await send(message)
+        return int(await self.connection.recv())
+
     async def close(self) -> None:
         """Says goodbye."""
         await self.connection.close()
@@ -36,3 +57,8 @@ class Client:
 async def open_client(uri: str) -> Client:
     """A connection that does nothing but what is measured."""
     return Client(await connect(uri, compression=None, ping_interval=None, max_size=None))
+
+
+async def open_deflating(uri: str) -> Client:
+    """A connection that compresses as it does by default."""
+    return Client(await connect(uri, ping_interval=None, max_size=None))

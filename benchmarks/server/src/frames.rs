@@ -1,5 +1,6 @@
 //! RFC 6455 5.2: one frame in, one frame out. It knows nothing of sockets.
 
+pub const CONTINUATION: u8 = 0x0;
 pub const TEXT: u8 = 0x1;
 pub const BINARY: u8 = 0x2;
 pub const CLOSE: u8 = 0x8;
@@ -8,6 +9,8 @@ pub const PONG: u8 = 0xA;
 
 /// A client's frame, its payload unmasked in place; `len` counts its head too.
 pub struct Frame<'a> {
+    /// The last of its message.
+    pub fin: bool,
     pub opcode: u8,
     pub payload: &'a [u8],
     pub len: usize,
@@ -16,7 +19,7 @@ pub struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// The first frame of `bytes`, or none while it is incomplete.
     pub fn parse(bytes: &'a mut [u8]) -> Option<Self> {
-        let opcode = bytes.first()? & 0x0F;
+        let first = *bytes.first()?;
         let (payload_len, key_at) = match bytes.get(1)? & 0x7F {
             126 => (usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)), 4),
             127 => (u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?).try_into().ok()?, 10),
@@ -27,7 +30,7 @@ impl<'a> Frame<'a> {
         let len = payload_at + payload_len;
         let payload = bytes.get_mut(payload_at..len)?;
         unmask(payload, key);
-        Some(Self { opcode, payload, len })
+        Some(Self { fin: first & 0x80 != 0, opcode: first & 0x0F, payload, len })
     }
 }
 

@@ -14,8 +14,6 @@ use crate::protocol::deflate::{Inflater, Malformed};
 
 /// The least room offered to one read, or to one step of inflating. Two TLS records of plaintext fit.
 const LEAST_SPARE: usize = 32 * 1024;
-/// The most room for one step of inflating: zlib copies the end of each step into its window.
-const MOST_ROOM: usize = 256 * 1024;
 /// A header before a message, and a little more, is not worth moving the message.
 const SMALL_GAP: u64 = 32;
 /// From here on the end of a frame limits how far the buffer grows before it.
@@ -119,11 +117,13 @@ impl Buffer {
         let Some(store) = &mut self.apart else { return Err(InflateError::Malformed) };
         let mut left = usize::try_from(most).unwrap_or(usize::MAX);
         loop {
-            let filled = index(start, store.origin + store.end as u64);
-            // One byte more than is left shows that the message is too big.
-            let room = left.saturating_add(1).min(filled.clamp(LEAST_SPARE, MOST_ROOM));
-            store.make_room(room, left, live);
-            let begin = store.end - filled;
+            // One byte more than is left shows that the message is too big. Room that is there is used,
+            // since each step copies its last 32 KiB into the inflater's window.
+            let most = left.saturating_add(1);
+            store.make_room(most.min(LEAST_SPARE), left, live);
+            let room = most.min(store.bytes.len() - store.end).min(LARGE);
+            let begin = index(store.origin, start);
+            let filled = store.end - begin;
             let message = &mut store.bytes[begin..store.end + room];
             let progress = inflater.inflate(input, message, filled)?;
             input = &input[progress.consumed..];
