@@ -271,8 +271,10 @@ impl Inbox {
     }
 
     fn continue_data_frame(&mut self) -> Result<Option<Arrival<'_>>, ProtocolError> {
-        self.assemble()?;
-        self.check_text()?;
+        let assembled = self.assemble();
+        // What has been inflated before the fault comes before it, however the bytes were cut.
+        self.check_text(assembled.is_ok())?;
+        assembled?;
         let Some((frame, start, compressed)) = self.message.as_mut().and_then(|message| {
             let frame = message.frame.take_if(|frame| frame.remaining == 0)?;
             let start = frame.start.max(message.start);
@@ -298,6 +300,7 @@ impl Inbox {
         frame.remaining -= length as u64;
         let ends = frame.fin && frame.remaining == 0;
         let live = live.unwrap_or(message.start);
+        let awaited = message.awaited(self.max_size);
         match &mut self.inflater {
             _ if self.discarding => {
                 self.buffer.pass(length);
@@ -317,19 +320,20 @@ impl Inbox {
                     inflater.finish().map_err(|_| ProtocolError::MalformedDeflate)?;
                 }
             }
-            _ => self.buffer.append(length, live),
+            _ => self.buffer.append(length, live, awaited),
         }
         Ok(())
     }
 
     /// Text fails at its first wrong byte, in the middle of a frame if need be (RFC 6455 8.1).
-    fn check_text(&mut self) -> Result<(), ProtocolError> {
+    fn check_text(&mut self, may_end: bool) -> Result<(), ProtocolError> {
         let end = self.buffer.payload_end();
         let Some(message) = self.message.as_mut().filter(|message| message.kind == Kind::Text)
         else {
             return Ok(());
         };
-        let ends = message.frame.as_ref().is_some_and(|frame| frame.fin && frame.remaining == 0);
+        let last = message.frame.as_ref().is_some_and(|frame| frame.fin && frame.remaining == 0);
+        let ends = may_end && last;
         match simdutf8::compat::from_utf8(self.buffer.payload(message.validated, end)) {
             Ok(_) => message.validated = end,
             Err(error) if error.error_len().is_none() && !ends => {

@@ -90,12 +90,13 @@ impl Buffer {
         }
     }
 
-    /// Joins unparsed bytes to the payload before them. `live` is the first payload still needed.
-    pub(super) fn append(&mut self, length: usize, live: u64) {
+    /// Joins unparsed bytes to the payload before them. `live` is the first payload still needed,
+    /// `awaited` the most that may come of the message after them.
+    pub(super) fn append(&mut self, length: usize, live: u64, awaited: u64) {
         let bytes = self.parsed..self.parsed + length;
         self.parsed += length;
         if let Some(store) = &mut self.apart {
-            store.append(&self.wire[bytes], live);
+            store.append(&self.wire[bytes], live, awaited);
             return;
         }
         if bytes.start != self.assembled {
@@ -255,8 +256,9 @@ impl Buffer {
 }
 
 impl Store {
-    fn append(&mut self, payload: &[u8], live: u64) {
-        self.make_room(payload.len(), usize::MAX, live);
+    fn append(&mut self, payload: &[u8], live: u64, awaited: u64) {
+        let awaited = usize::try_from(awaited).unwrap_or(usize::MAX);
+        self.make_room(payload.len(), awaited.max(LARGE), live);
         self.bytes[self.end..self.end + payload.len()].copy_from_slice(payload);
         self.end += payload.len();
     }

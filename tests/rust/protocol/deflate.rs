@@ -33,13 +33,14 @@ struct Server {
     forgets: bool,
     /// Whether it ends a message by a last block, in place of a flush (RFC 7692 7.2.3.4).
     finishes: bool,
+    opcode: u8,
 }
 
 impl Server {
     fn new(agreed: Agreed) -> Self {
         let bits = agreed.server_max_window_bits.max(9);
         let stream = zlib_rs::Deflate::new(6, false, bits);
-        Self { stream, forgets: agreed.server_no_context_takeover, finishes: false }
+        Self { stream, forgets: agreed.server_no_context_takeover, finishes: false, opcode: 2 }
     }
 
     fn compress(&mut self, message: &[u8]) -> Vec<u8> {
@@ -66,7 +67,7 @@ impl Server {
     /// A message as frames: compressed or not, whole or in three fragments.
     fn send(&mut self, (message, compressed, cut): &(Vec<u8>, bool, Option<(u8, u8)>)) -> Vec<u8> {
         let payload = if *compressed { self.compress(message) } else { message.clone() };
-        let first = if *compressed { 0x42 } else { 0x02 };
+        let first = if *compressed { 0x40 | self.opcode } else { self.opcode };
         let Some((one, two)) = cut else { return frame(first | 0x80, &payload) };
         let one = usize::from(*one) * payload.len() / 256;
         let two = one + usize::from(*two) * (payload.len() - one) / 256;
@@ -151,8 +152,9 @@ proptest! {
         messages in vec(message(), 1..8),
         flip in any::<(prop::sample::Index, u8)>(),
         cuts in vec(1usize..200, 1..10),
+        opcode in 1u8..=2,
     ) {
-        let mut server = Server::new(agreed);
+        let mut server = Server { opcode, ..Server::new(agreed) };
         let mut wire: Vec<u8> = messages.iter().flat_map(|message| server.send(message)).collect();
         let at = flip.0.index(wire.len());
         wire[at] ^= 1 << (flip.1 % 8);
