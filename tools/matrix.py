@@ -2,12 +2,14 @@
 
 Each wheel goes into a fresh environment whose PATH knows no Rust: what passes there is what a user
 gets. Interpreters are looked for in pyenv's versions and on PATH, free-threaded builds included.
-Arguments after `--` go to pytest.
+`--others` leaves out the version that runs this: where `make test` has been, it is known. Arguments
+after `--` go to pytest.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -39,10 +41,13 @@ class Interpreter(NamedTuple):
 
 def main() -> int:
     """Runs the matrix and prints what became of each interpreter."""
-    pytest_arguments = sys.argv[1:]
-    if pytest_arguments[:1] == ["--"]:
-        pytest_arguments = pytest_arguments[1:]
+    arguments = sys.argv[1:]
+    others = arguments[:1] == ["--others"]
+    pytest_arguments = [each for each in arguments[others:] if each != "--"]
     interpreters = found_interpreters()
+    if others:
+        here = platform.python_version()
+        interpreters = [each for each in interpreters if each.version != here]
     print("CPython", ", ".join(interpreter.name for interpreter in interpreters) or "not found")
     outcomes = {}
     for interpreter in interpreters:
