@@ -94,6 +94,20 @@ impl EventLoop {
         self.object.bind(py).call_method1(intern!(py, "remove_writer"), (descriptor,)).map(drop)
     }
 
+    /// Whether the loop may call back once when a socket has an error, and then never more, whatever is
+    /// left to read: libuv reports EPOLLERR as EBADF and ends the watch (libuv issue 3796).
+    pub(super) fn misses_ends(&self, py: Python<'_>) -> PyResult<bool> {
+        if !cfg!(target_os = "linux") {
+            return Ok(false);
+        }
+        let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+        let uvloop = modules.call_method1(intern!(py, "get"), (intern!(py, "uvloop"),))?;
+        if uvloop.is_none() {
+            return Ok(false);
+        }
+        self.object.bind(py).is_instance(&uvloop.getattr(intern!(py, "Loop"))?)
+    }
+
     pub(super) fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
         self.object.bind(py).call_method0(intern!(py, "is_closed"))?.is_truthy()
     }
