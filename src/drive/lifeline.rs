@@ -1,15 +1,20 @@
 //! The lifeline: one tokio thread for what must happen even when Python cannot run. It opens
-//! connections and keeps time.
+//! connections, keeps time, and watches for the ends that an event loop may miss.
 //!
 //! Started on first use; a forked child, which has no such thread, starts its own.
 
 use std::io;
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::link::Link;
+
+#[cfg(target_os = "linux")]
+mod watch;
+#[cfg(target_os = "linux")]
+pub(super) use watch::Watch;
 
 static LIFELINE: Mutex<Option<Lifeline>> = Mutex::new(None);
 
@@ -58,8 +63,27 @@ pub(super) fn arm(link: Weak<Link>, deadline: Instant) {
     let Ok(handle) = handle() else { return };
     handle.spawn(async move {
         tokio::time::sleep_until(deadline.into()).await;
-        if let Some(link) = link.upgrade() {
-            link.handle_timeout(Instant::now());
+        if let Some(link) = link.upgrade()
+            && link.handle_timeout(Instant::now())
+        {
+            wake(link);
         }
     });
+}
+
+/// On a thread of its own: a wake waits while Python is busy, and the lifeline has others to care for.
+fn wake(link: Arc<Link>) {
+    tokio::task::spawn_blocking(move || link.wake());
+}
+
+/// No other system has an event loop that needs one.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+pub(super) enum Watch {}
+
+#[cfg(not(target_os = "linux"))]
+impl Watch {
+    pub(super) fn start(_: Weak<Link>, _: Arc<std::net::TcpStream>) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }

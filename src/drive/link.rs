@@ -5,10 +5,12 @@
 //! Nothing here waits.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use super::lifeline::Watch;
 use super::stream::{Received, Stream, StreamEnd, fault};
+use super::waker::Waker;
 use super::{lifeline, masks, pool};
 use crate::protocol::{
     Chunk, Close, CloseCode, Config, Connection, Event, Kind, Phase, ProtocolError, SendError, Side,
@@ -26,13 +28,18 @@ const MUCH_TO_DEFLATE: usize = 16 * 1024;
 pub struct Link {
     open: Mutex<Open>,
     compresses: bool,
+    waker: OnceLock<Waker>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug)]
 struct Open {
     engine: Connection,
     /// None once the descriptor has been closed.
     stream: Option<Stream>,
+    /// None where the loop sees every end by itself.
+    watch: Option<Watch>,
+    hung_up: bool,
     failure: Option<StreamEnd>,
     write_limit: usize,
     output_failed: bool,
@@ -57,6 +64,8 @@ pub struct Wants {
     /// Whether the connection is at its end and its descriptor to be released.
     pub closed: bool,
     pub events: bool,
+    /// Whether the socket is at its end or has an error, which a loop may have told for the last time.
+    pub hung_up: bool,
 }
 
 /// How a connection ended, or is about to.
@@ -86,6 +95,8 @@ impl Link {
         let mut open = Open {
             engine: Connection::new(config, Box::new(masks::fresh_key)),
             stream: Some(stream),
+            watch: None,
+            hung_up: false,
             failure: None,
             write_limit,
             output_failed: false,
@@ -93,7 +104,33 @@ impl Link {
             armed: false,
         };
         open.receive_early(early);
-        Arc::new(Self { open: Mutex::new(open), compresses })
+        Arc::new(Self { open: Mutex::new(open), compresses, waker: OnceLock::new() })
+    }
+
+    /// Whom the lifeline wakes when it has changed the link. The first one stays.
+    pub fn on_wake(&self, waker: Waker) {
+        let _taken = self.waker.set(waker);
+    }
+
+    /// Has the lifeline wake the driver too when the socket is at its end or has an error: for a loop
+    /// that may miss it.
+    ///
+    /// # Errors
+    /// If the operating system will not watch the socket.
+    pub fn watch(self: &Arc<Self>) -> io::Result<()> {
+        let mut open = self.lock();
+        if let Some(stream) = &open.stream {
+            let socket = Arc::clone(stream.shared_socket());
+            open.watch = Some(Watch::start(Arc::downgrade(self), socket)?);
+        }
+        Ok(())
+    }
+
+    /// Has the driver look at what the link wants now. No lock is held, for this may wait for Python.
+    pub(super) fn wake(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake();
+        }
     }
 
     /// The socket is readable: reads once, parses, answers. None where there is much to inflate: that is
@@ -179,20 +216,28 @@ impl Link {
             open.flush();
         }
         open.engine.receive_end();
-        if let Some(mut stream) = open.stream.take() {
-            stream.shutdown();
-        }
+        open.release();
     }
 
-    /// Called by the lifeline when the deadline it was given has come.
-    pub fn handle_timeout(&self, now: Instant) {
+    /// Called by the lifeline when the deadline it was given has come. Whether that ended the link.
+    pub(super) fn handle_timeout(&self, now: Instant) -> bool {
         let mut open = self.lock();
         open.engine.handle_timeout(now);
-        if open.engine.phase() == Phase::Closed
-            && let Some(stream) = &open.stream
-        {
-            stream.abort();
-        }
+        let Some(stream) = open.stream.as_ref().filter(|_| open.engine.phase() == Phase::Closed)
+        else {
+            return false;
+        };
+        // The peer learns of it at once, whatever keeps the driver from looking.
+        stream.abort();
+        true
+    }
+
+    /// Called by the lifeline when the socket that it watches has hung up. Whether that matters still.
+    #[cfg(target_os = "linux")]
+    pub(super) fn handle_hang_up(&self) -> bool {
+        let mut open = self.lock();
+        open.hung_up = true;
+        open.stream.is_some()
     }
 
     /// Takes the oldest message: `read` makes the one copy of its payload. The flag says whether the
@@ -217,9 +262,14 @@ impl Link {
 
     /// Closes the descriptor. Nobody may be watching it any more.
     pub fn release(&self) {
-        let stream = self.lock().stream.take();
-        if let Some(mut stream) = stream {
-            stream.shutdown();
+        self.lock().release();
+    }
+
+    /// Lets go of a connection that belongs to the process this one was forked from: says nothing to its
+    /// peer. Waits for no lock, which a thread may hold that exists in the parent only.
+    pub fn disown(&self) {
+        if let Ok(mut open) = self.open.try_lock() {
+            drop(open.stream.take());
         }
     }
 
@@ -340,6 +390,13 @@ impl Open {
         }
     }
 
+    fn release(&mut self) {
+        self.watch = None;
+        if let Some(mut stream) = self.stream.take() {
+            stream.shutdown();
+        }
+    }
+
     /// Taking changes nothing on the wire: only whether there is room for more to come.
     fn after_taking(&mut self) -> bool {
         self.give_input_back();
@@ -374,6 +431,7 @@ impl Open {
             over: matches!(phase, Phase::Ending | Phase::Closed),
             closed: phase == Phase::Closed,
             events: self.engine.has_events(),
+            hung_up: self.hung_up,
         }
     }
 

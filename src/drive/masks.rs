@@ -21,7 +21,7 @@ thread_local! {
 #[must_use]
 pub fn fresh_key() -> [u8; 4] {
     let mut rng = rand::rng();
-    let forks = FORKS.load(Ordering::Relaxed);
+    let forks = forks();
     if FORKS_SEEN.get() != forks {
         FORKS_SEEN.set(forks);
         #[expect(clippy::panic, reason = "a predictable key would be worse")]
@@ -35,6 +35,12 @@ pub fn fresh_key() -> [u8; 4] {
 /// To be called in a child process after a fork.
 pub fn forked() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many forks lie between this process and the one that loaded the library.
+#[must_use]
+pub fn forks() -> u64 {
+    FORKS.load(Ordering::Relaxed)
 }
 
 #[cfg(test)]

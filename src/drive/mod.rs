@@ -9,7 +9,9 @@ mod link;
 mod masks;
 mod pool;
 mod stream;
+mod waker;
 
 pub use link::{Cause, Ending, Link, Wants};
-pub use masks::{forked, fresh_key};
+pub use masks::{forked, forks, fresh_key};
 pub use stream::{Stream, fault};
+pub use waker::Waker;

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_rustls::rustls::ClientConnection;
@@ -13,13 +14,14 @@ use super::pool;
 /// Plaintext that rustls may hold beyond the ciphertext of this read: a record that was incomplete.
 const RECORD: usize = 17 * 1024;
 
+/// The socket is shared with whoever watches it, so that its descriptor cannot be closed under them.
 pub enum Stream {
-    Plain(TcpStream),
+    Plain(Arc<TcpStream>),
     Tls(TlsStream),
 }
 
 pub struct TlsStream {
-    socket: TcpStream,
+    socket: Arc<TcpStream>,
     session: Box<ClientConnection>,
     closed_by_peer: bool,
 }
@@ -55,8 +57,8 @@ impl fmt::Debug for TlsStream {
 impl Stream {
     /// Over a connected socket in non-blocking mode.
     #[must_use]
-    pub const fn plain(socket: TcpStream) -> Self {
-        Self::Plain(socket)
+    pub fn plain(socket: TcpStream) -> Self {
+        Self::Plain(Arc::new(socket))
     }
 
     /// Over a connected socket in non-blocking mode whose TLS handshake is complete.
@@ -65,11 +67,15 @@ impl Stream {
         // Its close_notify may have come with the last bytes of the opening handshake.
         let closed_by_peer =
             session.process_new_packets().is_ok_and(|state| state.peer_has_closed());
-        Self::Tls(TlsStream { socket, session, closed_by_peer })
+        Self::Tls(TlsStream { socket: Arc::new(socket), session, closed_by_peer })
     }
 
     #[must_use]
-    pub const fn socket(&self) -> &TcpStream {
+    pub fn socket(&self) -> &TcpStream {
+        self.shared_socket()
+    }
+
+    pub(super) const fn shared_socket(&self) -> &Arc<TcpStream> {
         match self {
             Self::Plain(socket) => socket,
             Self::Tls(tls) => &tls.socket,
@@ -87,7 +93,7 @@ impl Stream {
     /// Writes what can be written at once and says how much was accepted.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(socket) => socket.write(bytes),
+            Self::Plain(socket) => (&**socket).write(bytes),
             Self::Tls(tls) => tls.write(bytes),
         }
     }
@@ -188,7 +194,7 @@ impl TlsStream {
 
     fn push(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
-            self.session.write_tls(&mut self.socket)?;
+            self.session.write_tls(&mut &*self.socket)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyBool;
+use pyo3::types::{PyBool, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::desk::Desk;
@@ -18,10 +18,10 @@ use super::errors;
 use super::event_loop::{Descriptor, EventLoop};
 use super::operation::{Attempt, Place};
 use super::waiter::Waiter;
-use crate::drive::{Link, Wants};
+use crate::drive::{Link, Waker, Wants};
 use crate::protocol::{CloseCode, Event};
 
-#[pyclass(frozen, module = "aiowebsocket._core")]
+#[pyclass(frozen, weakref, module = "aiowebsocket._core")]
 pub(super) struct Driver {
     link: Arc<Link>,
     event_loop: EventLoop,
@@ -70,10 +70,39 @@ impl Driver {
             latency: AtomicU64::new(0),
         };
         let driver = Bound::new(py, driver)?;
+        driver.get().link.on_wake(Self::waker(&driver)?);
+        if driver.get().event_loop.misses_ends(py)? {
+            driver.get().link.watch()?;
+        }
         // The first receive: what TLS has decrypted already raises no readiness.
         let wants = driver.get().receive(py);
         Self::apply(&driver, wants, false)?;
         Ok(driver.unbind())
+    }
+
+    /// Calls `look` by way of the loop, for as long as the driver lives: the link, which keeps this, is
+    /// the driver's own.
+    fn waker(slf: &Bound<'_, Self>) -> PyResult<Waker> {
+        let driver = PyWeakrefReference::new(slf)?.unbind();
+        Ok(Waker::new(move || {
+            // None while the interpreter ends, and every loop with it.
+            let _ending = Python::try_attach(|py| {
+                if let Ok(Some(driver)) = driver.bind(py).upgrade_as::<Self>()
+                    && let Err(error) = Self::look_soon(&driver)
+                {
+                    error.write_unraisable(py, Some(&driver));
+                }
+            });
+        }))
+    }
+
+    fn look_soon(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, event_loop) = (slf.py(), &slf.get().event_loop);
+        match event_loop.call_soon_threadsafe(py, &slf.getattr(intern!(py, "look"))?) {
+            // Nobody is left who could wait.
+            Err(_) if event_loop.is_closed(py)? => Ok(()),
+            result => result,
+        }
     }
 
     /// While much is inflated, other threads may have the interpreter.
@@ -153,8 +182,12 @@ impl Driver {
 
     /// Tells the loop what to watch, where that has changed.
     pub(super) fn watch(slf: &Bound<'_, Self>, wants: Wants) -> PyResult<()> {
-        Self::watch_input(slf, wants.read)?;
         let (py, this) = (slf.py(), slf.get());
+        if wants.hung_up {
+            // The loop watches such a socket once more only if it is told anew.
+            this.forget_descriptor(py)?;
+        }
+        Self::watch_input(slf, wants.read)?;
         if this.watched.writing.load(Ordering::Relaxed) == wants.write || this.is_released() {
             return Ok(());
         }
@@ -306,10 +339,20 @@ impl Driver {
         Self::apply(slf, wants, true)
     }
 
+    /// The waker's call: the link has changed without the driver.
+    fn look(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::apply(slf, slf.get().link.wants(), true)
+    }
+
     /// Ends the connection without waiting: nobody holds it any more.
     pub(super) fn abandon(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         if this.is_released() {
+            return Ok(());
+        }
+        if this.event_loop.is_another_process() {
+            this.released.store(true, Ordering::Relaxed);
+            this.link.disown();
             return Ok(());
         }
         if this.event_loop.is_closed(py)? {

@@ -1,5 +1,6 @@
 //! The event loop as the link's driver sees it: asyncio's public methods and nothing else.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
@@ -7,6 +8,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
+
+use crate::drive;
 
 /// What the loop watches: a file descriptor, or a socket handle on Windows.
 #[cfg(unix)]
@@ -17,23 +20,31 @@ pub(super) type Descriptor = u64;
 /// A number of this thread's own. `std::thread::current().id()` counts references on the way, which
 /// costs more than the question is worth once a message.
 fn this_thread() -> usize {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: usize = THREADS.fetch_add(1, Ordering::Relaxed);
-    }
-    NUMBER.with(|number| *number)
+    NUMBER.get()
+}
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static NUMBER: Cell<usize> = Cell::new(THREADS.fetch_add(1, Ordering::Relaxed));
+}
+
+/// To be called in a child process after a fork: its thread is not the parent's.
+pub(super) fn forked() {
+    NUMBER.set(THREADS.fetch_add(1, Ordering::Relaxed));
 }
 
 pub(super) struct EventLoop {
     object: Py<PyAny>,
     thread: usize,
+    forks: u64,
 }
 
 impl EventLoop {
     pub(super) fn running(py: Python<'_>) -> PyResult<Self> {
         static GET_RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let object = GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0()?;
-        Ok(Self { object: object.unbind(), thread: this_thread() })
+        Ok(Self { object: object.unbind(), thread: this_thread(), forks: drive::forks() })
     }
 
     pub(super) const fn object(&self) -> &Py<PyAny> {
@@ -45,10 +56,19 @@ impl EventLoop {
         if self.is_own_thread() {
             return Ok(());
         }
+        if self.is_another_process() {
+            return Err(PyRuntimeError::new_err(
+                "this connection belongs to the process that this one was forked from; open another",
+            ));
+        }
         Err(PyRuntimeError::new_err(
             "this connection belongs to an event loop in another thread; \
              use asyncio.run_coroutine_threadsafe()",
         ))
+    }
+
+    pub(super) fn is_another_process(&self) -> bool {
+        self.forks != drive::forks()
     }
 
     pub(super) fn is_own_thread(&self) -> bool {
@@ -92,6 +112,20 @@ impl EventLoop {
 
     pub(super) fn remove_writer(&self, py: Python<'_>, descriptor: Descriptor) -> PyResult<()> {
         self.object.bind(py).call_method1(intern!(py, "remove_writer"), (descriptor,)).map(drop)
+    }
+
+    /// Whether the loop may call back once when a socket has an error, and then never more, whatever is
+    /// left to read: libuv reports EPOLLERR as EBADF and ends the watch (libuv issue 3796).
+    pub(super) fn misses_ends(&self, py: Python<'_>) -> PyResult<bool> {
+        if !cfg!(target_os = "linux") {
+            return Ok(false);
+        }
+        let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+        let uvloop = modules.call_method1(intern!(py, "get"), (intern!(py, "uvloop"),))?;
+        if uvloop.is_none() {
+            return Ok(false);
+        }
+        self.object.bind(py).is_instance(&uvloop.getattr(intern!(py, "Loop"))?)
     }
 
     pub(super) fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {

@@ -55,6 +55,7 @@ fn stop_lifeline(py: Python<'_>) {
 #[pyfunction(name = "_forked")]
 fn forked() {
     drive::forked();
+    event_loop::forked();
 }
 
 fn register_fork_handler(py: Python<'_>, module: &Bound<'_, PyModule>) -> PyResult<()> {

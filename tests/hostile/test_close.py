@@ -6,7 +6,6 @@ How long it may take them is test_time's affair.
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -153,13 +152,8 @@ async def test_an_end_without_close_is_1006_at_once_and_loses_nothing(
     raw_peer: MakeRawPeer,
     face: str,
     break_off: Callable[[Session], None],
-    loop_kind: str,
-    request: pytest.FixtureRequest,
 ) -> None:
     """Over TLS none of these says close_notify, so an attacker could have made the end."""
-    if loop_kind == "uvloop" and break_off is reset_in_a_frame and sys.platform == "linux":
-        # libuv reports POLLERR once, as EBADF, and then watches the socket no more.
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the reset is not noticed"))
 
     def script(session: Session) -> str | None:
         session.open()
