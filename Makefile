@@ -115,6 +115,7 @@ bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## echo and flood beside ot
 
 bench-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the same, only to see that it runs
 	$(PY) -m benchmarks.echo_and_flood --short $(BENCH_ARGS)
+	$(PY) -m benchmarks.compression --short --loops asyncio --levels
 
 bench-compression: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## permessage-deflate, likewise
 	$(PY) -m benchmarks.compression $(BENCH_ARGS)
