@@ -271,8 +271,10 @@ impl Inbox {
     }
 
     fn continue_data_frame(&mut self) -> Result<Option<Arrival<'_>>, ProtocolError> {
-        self.assemble()?;
-        self.check_text()?;
+        // Also what came before a fault is looked at, so that the first one is named in any cut.
+        let assembled = self.assemble();
+        self.check_text(assembled.is_ok())?;
+        assembled?;
         let Some((frame, start, compressed)) = self.message.as_mut().and_then(|message| {
             let frame = message.frame.take_if(|frame| frame.remaining == 0)?;
             let start = frame.start.max(message.start);
@@ -323,14 +325,16 @@ impl Inbox {
     }
 
     /// Text fails at its first wrong byte, in the middle of a frame if need be (RFC 6455 8.1).
-    fn check_text(&mut self) -> Result<(), ProtocolError> {
+    fn check_text(&mut self, may_end: bool) -> Result<(), ProtocolError> {
         let end = self.buffer.payload_end();
         let Some(message) = self.message.as_mut().filter(|message| message.kind == Kind::Text)
         else {
             return Ok(());
         };
-        let ends = message.frame.as_ref().is_some_and(|frame| frame.fin && frame.remaining == 0);
-        match simdutf8::compat::from_utf8(self.buffer.payload(message.validated, end)) {
+        let frame_ends = |frame: &DataFrame| frame.fin && frame.remaining == 0;
+        let ends = may_end && message.frame.as_ref().is_some_and(frame_ends);
+        let unknown = self.buffer.payload(message.validated, end);
+        match simdutf8::compat::from_utf8(unknown) {
             Ok(_) => message.validated = end,
             Err(error) if error.error_len().is_none() && !ends => {
                 message.validated += error.valid_up_to() as u64;

@@ -129,6 +129,9 @@ impl Buffer {
             input = &input[progress.consumed..];
             store.end += progress.produced;
             left = left.checked_sub(progress.produced).ok_or(InflateError::TooBig)?;
+            if progress.malformed {
+                return Err(InflateError::Malformed);
+            }
             match (progress.produced < room, input.is_empty(), progress.consumed) {
                 (true, true, _) => return Ok(()),
                 (true, false, 0) => return Err(InflateError::Malformed),
