@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::protocol::work;
 use zlib_rs::{Inflate, InflateError, InflateFlush, Status};
 
 /// What the peer left out at a message's end: an empty stored block's lengths; and a byte behind it,
@@ -114,6 +115,7 @@ impl Inflater {
         stream.reset(false);
         if !before.is_empty() {
             let window = &before[before.len().saturating_sub(WINDOW)..];
+            work::count(window.len());
             stream.set_dictionary(window).map_err(|_: InflateError| Malformed)?;
         }
         Ok(())
