@@ -1,11 +1,13 @@
 """Writes the seeds: what a fuzzer starts from, in the words of the RFCs, one file each.
 
-A seed of `connection` is a script as fuzz/src/script.rs reads it: a cut, the limits, then turns.
+A seed of `connection` is a script as fuzz/src/script.rs reads it: a cut, the limits, what was
+agreed of permessage-deflate if it was, then turns.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
 
 SEEDS = Path(__file__).parent / "seeds"
@@ -37,9 +39,23 @@ def frame(first: int, payload: bytes = b"") -> bytes:
     return struct.pack("!BBQ", first, 127, length) + payload
 
 
+def compressed(*messages: bytes) -> list[bytes]:
+    """Messages as a server with one context would compress them (RFC 7692 7.2.1)."""
+    deflater = zlib.compressobj(wbits=-15)
+    flushed = [
+        deflater.compress(message) + deflater.flush(zlib.Z_SYNC_FLUSH) for message in messages
+    ]
+    return [bytes(message).removesuffix(b"\0\0\xff\xff") for message in flushed]
+
+
 def script(*turns: bytes, cut: int = 2, limits: int = 0x0F) -> bytes:
     """A conversation; `limits` 0x0F are wide, 0x00 narrow."""
     return bytes([cut, limits]) + b"".join(turns)
+
+
+def deflating(*turns: bytes, agreed: int = 0, limits: int = 0x0F) -> bytes:
+    """A conversation for which permessage-deflate was agreed on."""
+    return bytes([2, limits, agreed]) + b"".join(turns)
 
 
 def receive(*frames: bytes) -> bytes:
@@ -54,9 +70,9 @@ def receive_long(first: int, payload: bytes, doublings: int) -> bytes:
     return bytes([3, first, doublings, len(payload)]) + payload
 
 
-def send(payload: bytes, *, fin: bool = True, doublings: int = 0) -> bytes:
-    """A text message of the user's, or a part of one."""
-    return bytes([5 if fin else 0x25, doublings, len(payload)]) + payload
+def send(payload: bytes, *, fin: bool = True, doublings: int = 0, compress: int = 0) -> bytes:
+    """A text message of the user's, or a part of one; `compress` 0x40 is yes, 0xC0 no."""
+    return bytes([(5 if fin else 0x25) | compress, doublings, len(payload)]) + payload
 
 
 def control(choice: int, payload: bytes = b"") -> bytes:
@@ -116,6 +132,56 @@ CONNECTION = {
     "masked": script(receive(bytes.fromhex("818537fa213d7f9f4d5158"))),
     "text-refused": script(receive(frame(FIRST_BINARY, b"\xff")), TAKE_CHUNK, REFUSE_TEXT, WRITE),
     "output-fails": script(send(HELLO), OUTPUT_FAILS, receive(frame(TEXT, HELLO)), END, TAKE),
+}
+
+COMPRESSED_TEXT, COMPRESSED_FIRST = 0xC1, 0x41
+HELLO_TWICE = compressed(HELLO, HELLO)
+ZEROS = compressed(bytes(200_000))[0]
+# RFC 7692 7.2.3.3 to 7.2.3.5: a stored block, a last block, two blocks.
+FLUSH = bytes.fromhex("0000ffff")
+STORED = bytes.fromhex("000500faff48656c6c6f00")
+LAST_BLOCK = bytes.fromhex("f348cdc9c9070000")
+TWO_BLOCKS = bytes.fromhex("f248050000 00ffff cac9c90700".replace(" ", ""))
+
+CONNECTION_DEFLATE = {
+    "text": deflating(receive(*(frame(COMPRESSED_TEXT, hello) for hello in HELLO_TWICE)), TAKE),
+    "no-context": deflating(receive(frame(COMPRESSED_TEXT, HELLO_TWICE[0]) * 2), TAKE, agreed=3),
+    "fragments": deflating(
+        receive(frame(COMPRESSED_FIRST, HELLO_TWICE[0][:3]), frame(LAST, HELLO_TWICE[0][3:])), TAKE
+    ),
+    "last-block": deflating(receive(frame(COMPRESSED_TEXT, LAST_BLOCK) * 2), TAKE, TAKE),
+    "stored": deflating(receive(frame(COMPRESSED_TEXT, STORED)), TAKE),
+    "two-blocks": deflating(receive(frame(COMPRESSED_TEXT, TWO_BLOCKS)), TAKE),
+    "mixed": deflating(receive(frame(TEXT, HELLO), frame(COMPRESSED_TEXT, HELLO_TWICE[0])), TAKE),
+    "empty": deflating(receive(frame(COMPRESSED_TEXT, b"\0"), frame(COMPRESSED_TEXT)), TAKE),
+    "bomb": deflating(receive(frame(0xC2, ZEROS)), TAKE, limits=0x0E),
+    "many-bombs": deflating(receive(frame(0xC2, ZEROS) * 4), TAKE, TAKE, limits=0x07),
+    "malformed": deflating(receive(frame(COMPRESSED_TEXT, b"\xff\xff"))),
+    "chunks": deflating(
+        receive(frame(COMPRESSED_FIRST, HELLO_TWICE[0][:4])), TAKE_CHUNK, receive(frame(LAST)), TAKE
+    ),
+    "compressed-ping": deflating(receive(frame(0xC9, HELLO))),
+    "compressed-continuation": deflating(receive(frame(COMPRESSED_FIRST), frame(0xC0))),
+    "user-sends": deflating(
+        send(b"x" * 100), send(b"x" * 100, doublings=9, compress=0x40), send(HELLO), WRITE
+    ),
+    "user-sends-fragments": deflating(
+        send(b"Hel", fin=False), control(7), send(b"lo"), send(HELLO, compress=0xC0), agreed=2
+    ),
+}
+
+# The limit, the cut, then messages that end with 0xFE.
+INFLATE = {
+    "hello": b"\x01\x00" + HELLO_TWICE[0],
+    "zeros": b"\x03\xff" + ZEROS,
+    "zeros-over-the-limit": b"\x02\x07" + ZEROS,
+    "stored": b"\x01\x03" + STORED,
+    "two-blocks": b"\x01\x03" + TWO_BLOCKS,
+    "last-block": b"\x01\x03" + LAST_BLOCK,
+    "empty": b"\x00\x00\x00",
+    "many-last-blocks": b"\x03\xff" + compressed(b"x" * 50_000)[0] + FLUSH + b"\x03\x00" * 900,
+    "text": b"\x03\x1f" + compressed(Path(__file__).read_bytes()[:3000])[0],
+    "malformed": b"\x01\x00\xff\xff",
 }
 
 HEADERS = {
@@ -192,7 +258,13 @@ URIS = {
 
 SEEDS_OF = {
     "connection": CONNECTION,
-    "frame_header": HEADERS,
+    "connection_deflate": CONNECTION_DEFLATE,
+    "frame_header": {
+        **{name: b"\0" + header for name, header in HEADERS.items()},
+        "compressed": b"\x01\xc1\x05",
+        "compressed-ping": b"\x01\xc9\x05",
+    },
+    "inflate": INFLATE,
     "response": RESPONSES,
     "uri": {name: text.encode() for name, text in URIS.items()},
 }

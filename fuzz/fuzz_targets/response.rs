@@ -1,6 +1,7 @@
 //! The response of the opening handshake: its head in any cut, the judgement, and a refusal's body.
 #![no_main]
 
+use aiowebsocket::protocol::deflate::{Agreed, Parameters};
 use aiowebsocket::protocol::handshake::{
     Body, HandshakeError, HeadReader, MAX_BODY, MAX_FIELDS, MAX_HEAD, Request, Response, Wanted,
     judge,
@@ -10,7 +11,7 @@ use fuzz::effort::{Allowance, Effort};
 use libfuzzer_sys::fuzz_target;
 
 /// A field of three bytes becomes two strings; a head is parsed once, whatever its cut.
-const ALLOWANCE: Allowance = Allowance { steps: 8, memory: 128 };
+const A_BYTE: Allowance = Allowance { steps: 8, memory: 128 };
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&choice, bytes)) = bytes.split_first() else { return };
@@ -32,6 +33,7 @@ struct Answer {
     response: Option<Response>,
     error: Option<HandshakeError>,
     subprotocol: Option<String>,
+    deflate: Option<Agreed>,
     /// What came behind a 101, or the body of a refusal and whether it is complete.
     behind: Vec<u8>,
     is_complete: bool,
@@ -43,6 +45,7 @@ fn answer(bytes: &[u8], cut: Cut) -> Answer {
         response: None,
         error: None,
         subprotocol: None,
+        deflate: None,
         behind: Vec::new(),
         is_complete: false,
     };
@@ -61,7 +64,7 @@ fn answer(bytes: &[u8], cut: Cut) -> Answer {
             }
         }
     }
-    effort.end(bytes.len(), ALLOWANCE);
+    effort.end(A_BYTE.times(bytes.len()));
     answer
 }
 
@@ -75,6 +78,7 @@ impl Answer {
         match judge(&request(), &response) {
             Ok(agreement) => {
                 self.subprotocol = agreement.subprotocol;
+                self.deflate = agreement.deflate;
                 self.behind = behind;
                 self.behind.extend(pieces.flatten());
             }
@@ -94,7 +98,7 @@ impl Answer {
 /// With the key of RFC 6455 1.3, so that a seed's Sec-WebSocket-Accept is right.
 fn request() -> Request {
     let subprotocols = vec!["chat".to_owned(), "superchat".to_owned()];
-    let wanted = Wanted { subprotocols, ..Wanted::default() };
+    let wanted = Wanted { subprotocols, deflate: Some(Parameters::default()), ..Wanted::default() };
     Request::new("server.example.com", "/chat", None, &wanted, *b"the sample nonce")
         .expect("a request that may be sent")
 }

@@ -7,12 +7,12 @@ use fuzz::effort::{Allowance, Effort};
 use libfuzzer_sys::fuzz_target;
 
 /// IDNA and percent-encoding each make a text or two.
-const ALLOWANCE: Allowance = Allowance { steps: 0, memory: 256 };
+const A_BYTE: Allowance = Allowance { steps: 0, memory: 256 };
 
 fuzz_target!(|text: &str| {
     let effort = Effort::start();
     let parsed = Uri::parse(text);
-    effort.end(text.len(), ALLOWANCE);
+    effort.end(A_BYTE.times(text.len()));
     match parsed {
         Ok(uri) => check(&uri),
         Err(error) => {

@@ -3,17 +3,38 @@
 
 use std::time::{Duration, Instant};
 
+use aiowebsocket::protocol::deflate::{Agreed, Deflate};
 use aiowebsocket::protocol::{
     Close, CloseCode, Config, Connection, Event, Kind, Phase, ProtocolError, SendError,
 };
 
+use crate::compression::{self, Inflated, TAIL};
 use crate::cuts::Cut;
+use crate::effort::{Allowance, Effort};
 use crate::script::{Script, Step};
 use crate::wire::{self, ClientFrame};
 
+/// Carries out a script twice, its bytes uncut and cut: one conversation.
+pub fn check(script: &[u8], deflates: bool, a_byte: Allowance) {
+    let mut script = Script::new(script);
+    let now = Instant::now();
+    let length = 1 + usize::from(script.byte() % 31);
+    let [uncut, cut] = [Cut::Uncut, Cut::Every(length)].map(|cut| {
+        let (mut script, effort) = (script.clone(), Effort::start());
+        let mut conversation = Conversation::new(&mut script, deflates, cut, now);
+        for step in script {
+            conversation.carry_out(&step);
+        }
+        let (outcome, volume) = conversation.finish();
+        effort.end(a_byte.times(volume));
+        outcome
+    });
+    assert_eq!(cut, uncut, "in pieces of {length} it is another conversation");
+}
+
 /// What user and peer saw, in its order; output is apart, in one piece.
 #[derive(Debug, PartialEq)]
-pub enum Sight {
+enum Sight {
     Chunk { kind: Kind, payload: Vec<u8>, fin: bool },
     Event(Event),
     Refused(SendError),
@@ -21,7 +42,7 @@ pub enum Sight {
 }
 
 #[derive(Debug)]
-pub struct Conversation {
+struct Conversation {
     engine: Connection,
     config: Config,
     cut: Cut,
@@ -29,36 +50,43 @@ pub struct Conversation {
     pauses: bool,
     now: Instant,
     seen: Vec<Sight>,
-    /// Text handed out in parts must make sense part by part.
     output: Vec<u8>,
     output_is_lost: bool,
-    sent: Vec<ClientFrame>,
+    sent: Vec<Sent>,
     longest_read: usize,
-    /// The bytes that went in, from either side.
-    pub volume: usize,
+    /// The bytes that went in, from either side, and those that came out to the user.
+    volume: usize,
+}
+
+/// A message of the user's, or the beginning of one.
+#[derive(Debug, PartialEq)]
+struct Sent {
+    opcode: u8,
+    payload: Vec<u8>,
+    fin: bool,
 }
 
 /// All that can be told of a conversation afterwards.
 #[derive(Debug, PartialEq)]
-pub struct Outcome {
-    pub seen: Vec<Sight>,
-    pub output: Vec<u8>,
-    pub received: Option<Close>,
-    pub sent: Option<Close>,
-    pub code: CloseCode,
-    pub failure: Option<ProtocolError>,
-    pub timed_out: bool,
+struct Outcome {
+    seen: Vec<Sight>,
+    output: Vec<u8>,
+    received: Option<Close>,
+    sent: Option<Close>,
+    code: CloseCode,
+    failure: Option<ProtocolError>,
+    timed_out: bool,
 }
 
 impl Conversation {
-    /// The script's first bytes choose the limits.
-    #[must_use]
-    pub fn new(script: &mut Script<'_>, cut: Cut, now: Instant) -> Self {
+    /// The script's first bytes choose the limits and, where it `deflates`, how.
+    fn new(script: &mut Script<'_>, deflates: bool, cut: Cut, now: Instant) -> Self {
         let choice = script.byte();
         let config = Config {
             max_size: [10, 125, 5_000, 1 << 20][usize::from(choice & 3)],
             max_buffered: [0, 100, 10_000, 1 << 30][usize::from(choice >> 2 & 3)],
             close_timeout: (choice & 0x10 == 0).then_some(Duration::from_secs(10)),
+            deflate: deflates.then(|| deflate(script.byte())),
             trace: choice & 0x20 == 0,
         };
         let mut key = 0u32;
@@ -81,7 +109,7 @@ impl Conversation {
         }
     }
 
-    pub fn carry_out(&mut self, step: &Step<'_>) {
+    fn carry_out(&mut self, step: &Step<'_>) {
         let before = self.engine.phase();
         match *step {
             Step::Receive(bytes) => self.receive(bytes),
@@ -97,17 +125,21 @@ impl Conversation {
                 let now = self.now;
                 self.lose_output(|engine| engine.handle_timeout(now));
             }
+            // What has arrived before the end is read before the end.
+            Step::End if self.engine.is_stalled() => {}
             Step::End => self.lose_output(Connection::receive_end),
             Step::RefuseText => self.engine.refuse_text(3, self.now),
             _ => self.command(step),
+        }
+        while self.engine.is_stalled() && self.engine.wants_input() {
+            self.engine.receive_bytes(0, self.now);
         }
         self.look();
         self.check_phase(before);
     }
 
     /// Reads what is left, and checks the output as a whole.
-    #[must_use]
-    pub fn finish(mut self) -> Outcome {
+    fn finish(mut self) -> (Outcome, usize) {
         let mut left = 0;
         while let Some(length) = self.take() {
             left += length;
@@ -122,7 +154,7 @@ impl Conversation {
             self.write(usize::MAX);
             self.check_output();
         }
-        Outcome {
+        let outcome = Outcome {
             received: self.engine.received_close().cloned(),
             sent: self.engine.sent_close().cloned(),
             code: self.engine.close_code(),
@@ -130,7 +162,8 @@ impl Conversation {
             timed_out: self.engine.timed_out(),
             seen: self.seen,
             output: self.output,
-        }
+        };
+        (outcome, self.volume)
     }
 
     fn receive(&mut self, bytes: &[u8]) {
@@ -149,7 +182,7 @@ impl Conversation {
             assert_eq!((after, self.engine.has_events()), (before, false), "parsed after the end");
         }
         if self.pauses {
-            let most = self.config.max_buffered / 32 + bytes.len() / 2 + 1;
+            let most = self.config.max_buffered / 32 + self.longest_read / 2 + 1;
             assert!(self.engine.queued() <= most, "{} messages queue", self.engine.queued());
         }
     }
@@ -167,8 +200,8 @@ impl Conversation {
     fn command(&mut self, step: &Step<'_>) {
         let open = self.engine.phase() == Phase::Open;
         let outcome = match *step {
-            Step::SendMessage { kind, fin, payload, times } => {
-                self.send_message(kind, fin, payload.repeat(times))
+            Step::SendMessage { kind, fin, compress, payload, times } => {
+                self.send_message(kind, fin, compress, payload.repeat(times))
             }
             Step::SendPing(payload) => self.engine.send_ping(payload, self.now).map(|_| ()),
             Step::SendPong(payload) => self.engine.send_pong(payload),
@@ -185,16 +218,25 @@ impl Conversation {
         self.seen.extend(outcome.err().map(Sight::Refused));
     }
 
-    fn send_message(&mut self, kind: Kind, fin: bool, payload: Vec<u8>) -> Result<(), SendError> {
-        let continued = self.engine.sending_fragments();
+    fn send_message(
+        &mut self,
+        kind: Kind,
+        fin: bool,
+        compress: Option<bool>,
+        payload: Vec<u8>,
+    ) -> Result<(), SendError> {
+        let continues = self.engine.sending_fragments();
         self.volume += payload.len();
-        self.engine.send_message(kind, fin, &payload)?;
-        let opcode = match kind {
-            _ if continued => 0,
-            Kind::Text => 1,
-            Kind::Binary => 2,
-        };
-        self.sent.push(ClientFrame { fin, rsv1: false, opcode, payload });
+        self.engine.send_message(kind, fin, &payload, compress)?;
+        match self.sent.last_mut().filter(|_| continues) {
+            Some(message) => {
+                message.payload.extend(payload);
+                message.fin = fin;
+            }
+            None => {
+                self.sent.push(Sent { opcode: 1 + u8::from(kind == Kind::Binary), payload, fin })
+            }
+        }
         Ok(())
     }
 
@@ -218,6 +260,7 @@ impl Conversation {
     fn keep(&mut self, kind: Kind, payload: Vec<u8>, fin: bool) -> usize {
         assert!(kind == Kind::Binary || str::from_utf8(&payload).is_ok(), "text that is none");
         let length = payload.len();
+        self.volume += length;
         self.seen.push(Sight::Chunk { kind, payload, fin });
         length
     }
@@ -248,8 +291,39 @@ impl Conversation {
         let frames = wire::client_frames(&self.output);
         let close = frames.iter().position(|frame| frame.opcode == 8);
         assert!(close.is_none_or(|place| place + 1 == frames.len()), "a frame follows a Close");
-        let data = frames.iter().filter(|frame| frame.opcode < 8);
-        assert!(data.eq(self.sent.iter()), "the messages sent are not those on the wire");
+        let mut messages: Vec<ClientFrame> = Vec::new();
+        for frame in frames.into_iter().filter(|frame| frame.opcode < 8) {
+            match messages.last_mut().filter(|message| !message.fin) {
+                Some(message) => {
+                    assert!((frame.opcode, frame.rsv1) == (0, false), "no continuation");
+                    message.payload.extend(frame.payload);
+                    message.fin = frame.fin;
+                }
+                None => messages.push(frame),
+            }
+        }
+        self.check_messages(messages);
+    }
+
+    /// The compressed ones are one stream, whether or not they share a context.
+    fn check_messages(&self, messages: Vec<ClientFrame>) {
+        let (mut stream, mut expected) = (Vec::new(), Vec::new());
+        assert_eq!(messages.len(), self.sent.len());
+        for (message, sent) in messages.into_iter().zip(&self.sent) {
+            assert!(!message.rsv1 || self.config.deflate.is_some());
+            assert_eq!((message.opcode, message.fin), (sent.opcode, sent.fin));
+            if !message.rsv1 {
+                assert!(message.payload == sent.payload, "another message was sent");
+                continue;
+            }
+            stream.extend(if stream.is_empty() { &[] } else { &TAIL[..] });
+            stream.extend(message.payload);
+            // What a message that goes on lacks of an end.
+            stream.extend(if message.fin { &[] } else { &[0][..] });
+            expected.extend_from_slice(&sent.payload);
+        }
+        let inflated = compression::inflate(&stream, usize::MAX - 1);
+        assert!(stream.is_empty() || inflated == Inflated::Whole(expected), "others were sent");
     }
 
     fn look(&mut self) {
@@ -272,4 +346,17 @@ impl Conversation {
         assert!(phase != Phase::Ending || has_ended);
         assert!(phase != Phase::Closing || self.engine.sent_close().is_some());
     }
+}
+
+/// What a server may agree to, and how we compress.
+fn deflate(choice: u8) -> Deflate {
+    let window = |bits: u8| [15, 8, 9, 12][usize::from(choice >> bits & 3)];
+    let agreed = Agreed {
+        server_no_context_takeover: choice & 1 != 0,
+        client_no_context_takeover: choice & 2 != 0,
+        server_max_window_bits: window(2),
+        client_max_window_bits: window(4),
+    };
+    let level = [6, 0, 1, 9][usize::from(choice >> 6)];
+    Deflate { agreed, level, mem_level: 5, threshold: 16 }
 }

@@ -2,11 +2,12 @@
 //! memory out of proportion to the input is a crash, on a slow machine and on a fast one alike.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ops::Add;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use aiowebsocket::protocol::fuzzing;
 
-/// What a run may cost for each byte that went in, beside what the shortest may.
+/// What a run may cost, beside what the shortest may.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance {
     /// Bytes moved, read or made by the engine.
@@ -15,7 +16,23 @@ pub struct Allowance {
     pub memory: usize,
 }
 
-const HOWEVER_SHORT: usize = 1 << 18;
+impl Allowance {
+    /// For so many bytes of input, where this is for one.
+    #[must_use]
+    pub const fn times(self, bytes: usize) -> Self {
+        Self { steps: self.steps * bytes, memory: self.memory * bytes }
+    }
+}
+
+impl Add for Allowance {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { steps: self.steps + other.steps, memory: self.memory + other.memory }
+    }
+}
+
+const HOWEVER_SHORT: usize = 1 << 20;
 
 /// What has been spent since it was started.
 #[derive(Debug)]
@@ -30,13 +47,13 @@ impl Effort {
         Self { steps: fuzzing::work_done(), memory: ALLOCATED.load(Relaxed) }
     }
 
-    /// Panics where more was spent than `input` bytes are worth.
-    pub fn end(self, input: usize, allowance: Allowance) {
+    /// Panics where more was spent than is allowed.
+    pub fn end(self, allowance: Allowance) {
         let steps = fuzzing::work_done() - self.steps;
         let memory = ALLOCATED.load(Relaxed) - self.memory;
-        let (most_steps, most_memory) = (allowance.steps * input, allowance.memory * input);
-        assert!(steps <= HOWEVER_SHORT + most_steps, "{input} bytes took {steps} steps");
-        assert!(memory <= HOWEVER_SHORT + most_memory, "{input} bytes allocated {memory}");
+        let Allowance { steps: most_steps, memory: most_memory } = allowance;
+        assert!(steps <= HOWEVER_SHORT + most_steps, "{steps} steps, and {most_steps} allowed");
+        assert!(memory <= HOWEVER_SHORT + most_memory, "{memory} bytes, and {most_memory} allowed");
     }
 }
 

@@ -18,6 +18,7 @@ pub enum Step<'a> {
     SendMessage {
         kind: Kind,
         fin: bool,
+        compress: Option<bool>,
         payload: &'a [u8],
         times: usize,
     },
@@ -86,7 +87,9 @@ impl<'a> Iterator for Script<'a> {
             5 | 6 => {
                 let kind = if choice & 0x10 == 0 { Kind::Text } else { Kind::Binary };
                 let fin = choice & 0x20 == 0;
-                Step::SendMessage { kind, fin, times: self.times(), payload: self.payload() }
+                let compress = [None, Some(true), None, Some(false)][usize::from(choice >> 6)];
+                let times = self.times();
+                Step::SendMessage { kind, fin, compress, times, payload: self.payload() }
             }
             7 => Step::SendPing(self.payload()),
             8 => Step::SendPong(self.payload()),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::error::ProtocolError;
-use super::mask;
+use super::{mask, work};
 
 /// The longest payload of a control frame (RFC 6455 5.5).
 pub(super) const MAX_CONTROL_PAYLOAD: usize = 125;
@@ -166,6 +166,7 @@ impl Mark {
 pub(super) fn encode(out: &mut Vec<u8>, mark: Mark, payload: &[u8], key: [u8; 4]) {
     const MASKED: u8 = 0x80;
     let Mark { opcode, fin, compressed } = mark;
+    work::count(14 + payload.len());
     out.reserve(14 + payload.len());
     out.push((u8::from(fin) << 7) | if compressed { RSV1 } else { 0 } | opcode as u8);
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {

@@ -14,8 +14,9 @@ pub struct Header {
     pub size: usize,
 }
 
-pub fn parse_header(bytes: &[u8], deflate: bool) -> Result<Option<Header>, ProtocolError> {
-    let parsed = frame::Header::parse(bytes, deflate)?;
+/// `deflates` says whether permessage-deflate was agreed on.
+pub fn parse_header(bytes: &[u8], deflates: bool) -> Result<Option<Header>, ProtocolError> {
+    let parsed = frame::Header::parse(bytes, deflates)?;
     Ok(parsed.map(|(frame::Header { fin, compressed, opcode, length }, size)| Header {
         fin,
         compressed,

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use super::deflate::Inflater;
 use super::error::ProtocolError;
 use super::frame::{Header, Kind, MAX_CONTROL_PAYLOAD, Opcode};
+use super::work;
 use buffer::{Buffer, InflateError};
 
 /// What a queued message counts beyond its payload, so that empty messages cannot queue for ever.
@@ -118,6 +119,7 @@ impl Inbox {
                 return self.continue_data_frame();
             }
             let parsed = Header::parse(self.buffer.unparsed(), self.inflater.is_some())?;
+            work::count(1);
             let Some((header, size)) = parsed else {
                 self.settle();
                 return Ok(None);
@@ -271,8 +273,8 @@ impl Inbox {
     }
 
     fn continue_data_frame(&mut self) -> Result<Option<Arrival<'_>>, ProtocolError> {
+        // Also what came before a fault is looked at, so that the first one is named in any cut.
         let assembled = self.assemble();
-        // What has been inflated before the fault comes before it, however the bytes were cut.
         self.check_text(assembled.is_ok())?;
         assembled?;
         let Some((frame, start, compressed)) = self.message.as_mut().and_then(|message| {
@@ -332,9 +334,11 @@ impl Inbox {
         else {
             return Ok(());
         };
-        let last = message.frame.as_ref().is_some_and(|frame| frame.fin && frame.remaining == 0);
-        let ends = may_end && last;
-        match simdutf8::compat::from_utf8(self.buffer.payload(message.validated, end)) {
+        let frame_ends = |frame: &DataFrame| frame.fin && frame.remaining == 0;
+        let ends = may_end && message.frame.as_ref().is_some_and(frame_ends);
+        let unknown = self.buffer.payload(message.validated, end);
+        work::count(unknown.len());
+        match simdutf8::compat::from_utf8(unknown) {
             Ok(_) => message.validated = end,
             Err(error) if error.error_len().is_none() && !ends => {
                 message.validated += error.valid_up_to() as u64;

@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::deflate::{Deflate, Deflater};
 use super::frame::{self, Kind, Mark, Opcode};
+use super::work;
 
 /// Where masking keys come from: fresh, unpredictable ones (RFC 6455 5.3 and 10.3).
 pub type MaskKeys = Box<dyn FnMut() -> [u8; 4] + Send>;
@@ -150,6 +151,7 @@ impl Outbox {
 
     fn frame(&mut self, mark: Mark, payload: &[u8]) {
         if self.written > 0 && self.written >= self.unsent() {
+            work::count(self.unsent());
             self.buffer.drain(..self.written);
             self.written = 0;
         }

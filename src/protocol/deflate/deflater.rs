@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::protocol::work;
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Strategy};
 
 /// What a flush ends with, and what the end of a message leaves out.
@@ -92,6 +93,9 @@ impl Deflater {
             let step =
                 stream.compress(&part[read..], &mut self.output[length..], DeflateFlush::SyncFlush);
             debug_assert!(step.is_ok(), "{step:?}");
+            work::count(
+                distance(before.0, stream.total_in()) + distance(before.1, stream.total_out()),
+            );
             read += distance(before.0, stream.total_in());
             length += distance(before.1, stream.total_out());
             if length < self.output.len() {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::protocol::work;
 use zlib_rs::{Inflate, InflateError, InflateFlush, Status};
 
 /// What the peer left out at a message's end: an empty stored block's lengths; and a byte behind it,
@@ -40,6 +41,8 @@ enum Place {
 pub(in crate::protocol) struct Progress {
     pub(in crate::protocol) consumed: usize,
     pub(in crate::protocol) produced: usize,
+    /// What comes behind the bytes produced is not what a compressor makes.
+    pub(in crate::protocol) malformed: bool,
 }
 
 /// The bytes are not what a compressor makes, or end too early.
@@ -66,19 +69,20 @@ impl Inflater {
         filled: usize,
     ) -> Result<Progress, Malformed> {
         if input.is_empty() && self.place == Place::Start {
-            return Ok(Progress { consumed: 0, produced: 0 });
+            return Ok(Progress { consumed: 0, produced: 0, malformed: false });
         }
         if self.place == Place::BehindLastBlock && !input.is_empty() {
             self.begin_again(&message[..filled])?;
         }
         self.place = if self.place == Place::BehindLastBlock { self.place } else { Place::Within };
-        let mut progress = self.step(input, &mut message[filled..], InflateFlush::NoFlush)?;
+        let mut progress = self.step(input, &mut message[filled..], InflateFlush::NoFlush);
         // A last block can end within the byte before, which was read while there was no room.
         let only_ended = progress.consumed == 0 && self.place == Place::BehindLastBlock;
         if only_ended && !input.is_empty() {
             let behind = self.inflate(input, message, filled + progress.produced)?;
             progress.consumed = behind.consumed;
             progress.produced += behind.produced;
+            progress.malformed = behind.malformed;
         }
         Ok(progress)
     }
@@ -86,9 +90,9 @@ impl Inflater {
     /// Ends the message: the stream must stand between two blocks.
     pub(in crate::protocol) fn finish(&mut self) -> Result<(), Malformed> {
         if self.place == Place::Within {
-            let expected = Progress { consumed: TAIL.len(), produced: 0 };
+            let expected = Progress { consumed: TAIL.len(), produced: 0, malformed: false };
             let mut no_room = [0; 1];
-            if self.step(&TAIL_AND_ONE, &mut no_room, InflateFlush::Block)? != expected {
+            if self.step(&TAIL_AND_ONE, &mut no_room, InflateFlush::Block) != expected {
                 return Err(Malformed);
             }
         }
@@ -99,24 +103,19 @@ impl Inflater {
         Ok(())
     }
 
-    fn step(
-        &mut self,
-        input: &[u8],
-        output: &mut [u8],
-        flush: InflateFlush,
-    ) -> Result<Progress, Malformed> {
+    fn step(&mut self, input: &[u8], output: &mut [u8], flush: InflateFlush) -> Progress {
         let stream = self.stream.get_or_insert_with(|| Box::new(Inflate::new(false, WINDOW_BITS)));
         let (read, written) = (stream.total_in(), stream.total_out());
-        let status =
-            stream.decompress(input, output, flush).map_err(|_: InflateError| Malformed)?;
+        let status = stream.decompress(input, output, flush);
         let progress = Progress {
             consumed: distance(read, stream.total_in()),
             produced: distance(written, stream.total_out()),
+            malformed: status.is_err(),
         };
-        if status == Status::StreamEnd {
+        if status == Ok(Status::StreamEnd) {
             self.place = Place::BehindLastBlock;
         }
-        Ok(progress)
+        progress
     }
 
     /// A last block ends zlib's stream, but not the message's context.
@@ -126,6 +125,7 @@ impl Inflater {
         stream.reset(false);
         if !before.is_empty() {
             let window = &before[before.len().saturating_sub(WINDOW)..];
+            work::count(window.len());
             stream.set_dictionary(window).map_err(|_: InflateError| Malformed)?;
         }
         Ok(())
@@ -147,8 +147,11 @@ mod tests {
         for piece in pieces {
             let mut input = *piece;
             loop {
-                let Progress { consumed, produced } =
+                let Progress { consumed, produced, malformed } =
                     inflater.inflate(input, &mut message, filled)?;
+                if malformed {
+                    return Err(Malformed);
+                }
                 filled += produced;
                 input = &input[consumed..];
                 if consumed == 0 && produced == 0 {

@@ -11,6 +11,7 @@
 //! position in the stream of all payloads, which stays true when bytes are moved. Knows no frame.
 
 use crate::protocol::deflate::{Inflater, Malformed};
+use crate::protocol::work;
 
 /// The least room offered to one read, or to one step of inflating. Two TLS records of plaintext fit.
 const LEAST_SPARE: usize = 32 * 1024;
@@ -93,6 +94,7 @@ impl Buffer {
     /// Joins unparsed bytes to the payload before them. `live` is the first payload still needed,
     /// `awaited` the most that may come of the message after them.
     pub(super) fn append(&mut self, length: usize, live: u64, awaited: u64) {
+        work::count(length);
         let bytes = self.parsed..self.parsed + length;
         self.parsed += length;
         if let Some(store) = &mut self.apart {
@@ -127,9 +129,13 @@ impl Buffer {
             let filled = store.end - begin;
             let message = &mut store.bytes[begin..store.end + room];
             let progress = inflater.inflate(input, message, filled)?;
+            work::count(progress.consumed + progress.produced);
             input = &input[progress.consumed..];
             store.end += progress.produced;
             left = left.checked_sub(progress.produced).ok_or(InflateError::TooBig)?;
+            if progress.malformed {
+                return Err(InflateError::Malformed);
+            }
             match (progress.produced < room, input.is_empty(), progress.consumed) {
                 (true, true, _) => return Ok(()),
                 (true, false, 0) => return Err(InflateError::Malformed),
@@ -233,6 +239,7 @@ impl Buffer {
         self.close_gap(live);
         let start = self.live_start(live);
         if start > 0 && start >= self.end - start {
+            work::count(self.end - start);
             self.wire.copy_within(start..self.end, 0);
             self.origin += start as u64;
             self.assembled = self.assembled.saturating_sub(start);
@@ -248,6 +255,7 @@ impl Buffer {
     fn close_gap(&mut self, live: Option<u64>) {
         if self.apart.is_none() && live.is_some() && self.parsed > self.assembled {
             let assembling = self.assembled;
+            work::count(self.end - self.parsed);
             self.wire.copy_within(self.parsed..self.end, assembling);
             self.end -= self.parsed - assembling;
             self.parsed = assembling;
@@ -269,6 +277,7 @@ impl Store {
         }
         let start = index(self.origin, live);
         if start > 0 && start >= self.end - start {
+            work::count(self.end - start);
             self.bytes.copy_within(start..self.end, 0);
             self.origin = live;
             self.end -= start;

@@ -288,3 +288,16 @@ fn messages_that_are_passed_over_hold_no_memory() {
     assert_eq!(take(&mut inbox), Some((Kind::Binary, b"kept".into())));
     assert_eq!(take(&mut inbox), None);
 }
+
+#[test]
+fn what_comes_before_malformed_data_can_be_taken_however_it_was_cut() {
+    let wire = [0x41, 3, 0xF2, 0x48, 0xCD, 0x80, 4, 0xC9, 0x00, 0x11, 0x00];
+    for cut in 1..=wire.len() {
+        let mut inbox = inflating(1024);
+        let error = wire.chunks(cut).find_map(|piece| feed(&mut inbox, piece).err());
+        assert_eq!(error, Some(ProtocolError::MalformedDeflate));
+        inbox.stop();
+        let chunk = inbox.take_chunk(|_, bytes, fin| (bytes.to_vec(), fin));
+        assert_eq!(chunk, Some(("Helh".into(), false)), "{cut}");
+    }
+}
