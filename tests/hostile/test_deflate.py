@@ -77,7 +77,7 @@ FAULTS = {
         frame(TEXT, deflate.deflate(b"ab\xff") + TAIL, fin=False, rsv=RSV1), 1007
     ),
     "text that is wrong before it is too long": Fault(
-        message(deflate.deflate_of_zeros(BOMB, before=b"\xff"), opcode=TEXT), 1007
+        message(deflate.deflate_of_zeros(2**20, before=b"\xff"), opcode=TEXT), 1007
     ),
     # The limit is for what a message becomes (10.4).
     "a message over max_size": Fault(deflate.binary(bytes(MAX_SIZE + 1)), 1009),
