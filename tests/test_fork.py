@@ -59,6 +59,9 @@ async def test_a_forked_child_gets_an_error_and_the_parent_goes_on(
     websockets_server: ServerProcess, scheme: str, face: str
 ) -> None:
     uri = websockets_server.uri(scheme)
+    receive: Callable[[], Any]
+    send: Callable[[str], Any]
+    close: Callable[[], Any]
     if face == "connect":
         ws = await connect(uri)
         receive, send, close = ws.recv, ws.send, ws.close
