@@ -12,6 +12,8 @@ ATTACKS_ARGS ?=
 MATRIX_ARGS ?=
 CARGO_ARGS ?=
 FUZZ_SECONDS ?= 60
+# Without a network: make check-dependencies DENY_CHECKS='bans licenses sources'
+DENY_CHECKS ?= advisories bans licenses sources
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -27,6 +29,7 @@ SOURCES := Cargo.toml $(wildcard Cargo.lock) pyproject.toml \
 BUILT := $(VENV)/.built-$(PROFILE)
 # Programs of cargo's that the machine does not have are installed here, not into ~/.cargo.
 CARGO_PROGRAMS := $(abspath $(VENV))/cargo
+WITH_CARGO_PROGRAMS := PATH="$(CARGO_PROGRAMS)/bin:$$PATH"
 BENCH_SERVER := benchmarks/server/target/release/echo-and-flood-server
 
 # The interpreter of the environment, so that cargo and maturin share what they compiled for it.
@@ -36,8 +39,9 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
-	check-stubs format matrix conformance conformance-short attacks bench bench-short \
-	bench-compression bench-deflate fuzz-smoke fuzz wheel strace-echo clean cargo cargo-fuzz
+	check-stubs check-dependencies format matrix conformance conformance-short attacks bench \
+	bench-short bench-compression bench-deflate fuzz-smoke fuzz asan miri wheel strace-echo clean \
+	cargo cargo-fuzz cargo-deny
 
 help: ## this list
 	@echo "make demo   an echo server on this machine, and the documents' programs against it"
@@ -63,7 +67,7 @@ test-rust: cargo ## the lower layers; needs no Python
 test-python: $(BUILT) ## the package, through its Python face
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-check: check-layers check-rust check-python check-stubs ## formatting, lints, layers, types, stubs
+check: check-layers check-rust check-python check-stubs check-dependencies ## formatting, lints, layers, types, crates
 
 check-layers: $(VENV)/.made ## what each layer may name, and that it builds without the ones above
 	$(PY) tools/check_layers.py
@@ -80,6 +84,10 @@ check-rust: $(VENV)/.made
 	cargo clippy $(CARGO_ARGS) --all-targets -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/server/Cargo.toml -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/deflate/Cargo.toml -- --deny warnings
+
+check-dependencies: ## licences, sources, known faults of the crates; needs cargo-deny
+	@$(WITH_CARGO_PROGRAMS); if command -v cargo-deny >/dev/null; then cargo deny check $(DENY_CHECKS); \
+	else echo "The dependencies are not checked: there is no cargo-deny (make cargo-deny)."; fi
 
 check-python: $(VENV)/.group-check $(VENV)/.group-bench
 	$(PY) -m ruff check
@@ -125,10 +133,19 @@ bench-deflate: cargo ## the implementations of zlib side by side; zlib-ng too, i
 		$(if $(shell command -v cmake),--features zlib-ng) -- $(BENCH_ARGS)
 
 fuzz-smoke: $(VENV)/.made cargo-fuzz ## every fuzz target for a minute: FUZZ_SECONDS
-	PATH="$(CARGO_PROGRAMS)/bin:$$PATH" $(PY) tools/fuzz.py --seconds $(FUZZ_SECONDS)
+	$(WITH_CARGO_PROGRAMS) $(PY) tools/fuzz.py --seconds $(FUZZ_SECONDS)
 
 fuzz: $(VENV)/.made cargo-fuzz ## one of them: make fuzz TARGET=uri FUZZ_SECONDS=3600
-	PATH="$(CARGO_PROGRAMS)/bin:$$PATH" $(PY) tools/fuzz.py --seconds $(FUZZ_SECONDS) $(TARGET)
+	$(WITH_CARGO_PROGRAMS) $(PY) tools/fuzz.py --seconds $(FUZZ_SECONDS) $(TARGET)
+
+# Not the hostile servers': they measure memory, of which the sanitizer takes a lot.
+asan: $(VENV)/.group-build $(VENV)/.group-test ## the Python tests with AddressSanitizer, on Linux
+	$(PY) tools/address_sanitizer.py $(VENV)/asan -- --ignore=tests/hostile $(PYTEST_ARGS)
+
+miri: cargo ## the protocol layer's tests in Miri, where nightly Rust has it
+	@if cargo +nightly miri --version >/dev/null 2>&1; then \
+		cargo +nightly miri test $(CARGO_ARGS) --no-default-features --lib; \
+	else echo "No Miri: rustup toolchain install nightly --component miri"; fi
 
 wheel: $(VENV)/.group-build $(BUILT) ## a release wheel in dist/, its size and its import time
 	rm -rf dist
@@ -149,9 +166,11 @@ cargo:
 	@command -v cargo >/dev/null || { \
 		echo "No cargo: the engine is Rust. Install it from https://rustup.rs"; exit 1; }
 
-cargo-fuzz: $(VENV)/.made
-	@command -v cargo-fuzz >/dev/null || test -x $(CARGO_PROGRAMS)/bin/cargo-fuzz || \
-		cargo install cargo-fuzz --version 0.13.2 --locked --root $(CARGO_PROGRAMS)
+cargo-fuzz: CARGO_PROGRAM = cargo-fuzz --version 0.13.2
+cargo-deny: CARGO_PROGRAM = cargo-deny --version 0.20.2
+cargo-fuzz cargo-deny: $(VENV)/.made
+	@$(WITH_CARGO_PROGRAMS); command -v $@ >/dev/null || \
+		cargo install $(CARGO_PROGRAM) --locked --root $(CARGO_PROGRAMS)
 
 $(VENV)/.made: | cargo
 	@command -v $(PYTHON) >/dev/null || { \

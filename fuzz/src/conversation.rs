@@ -234,7 +234,8 @@ impl Conversation {
                 message.fin = fin;
             }
             None => {
-                self.sent.push(Sent { opcode: 1 + u8::from(kind == Kind::Binary), payload, fin })
+                let opcode = 1 + u8::from(kind == Kind::Binary);
+                self.sent.push(Sent { opcode, payload, fin });
             }
         }
         Ok(())
