@@ -105,9 +105,10 @@ format: $(VENV)/.group-check ## lays out Rust and Python
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 
-# Hostile servers attack the engine, which is the same for each interpreter.
+# Hostile servers and the other parser try the engine, which is the same for each interpreter.
+ENGINE_ONLY := --ignore=tests/hostile --ignore=tests/test_differential.py
 matrix: $(VENV)/.group-build ## a wheel and the Python tests on every CPython found, 3.10 to 3.14
-	$(PY) tools/matrix.py $(MATRIX_ARGS) -- --ignore=tests/hostile $(PYTEST_ARGS)
+	$(PY) tools/matrix.py $(MATRIX_ARGS) -- $(ENGINE_ONLY) $(PYTEST_ARGS)
 
 conformance: $(BUILT) ## the Autobahn testsuite against both faces, on plain TCP and on TLS
 	PYTHONPATH=tests $(PY) -m conformance $(CONFORMANCE_ARGS)
