@@ -273,7 +273,7 @@ impl Connection {
     /// any number of bytes of them. `receive_bytes` goes on once `wants_input` is true.
     #[must_use]
     pub fn is_stalled(&self) -> bool {
-        self.inbox.inflates() && self.inbox.unparsed() > 0 && self.stalled
+        self.stalled && self.inbox.unparsed() > 0
     }
 
     /// How many of `length` bytes more, and those before them, may inflate to many more.

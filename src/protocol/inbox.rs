@@ -340,13 +340,12 @@ impl Inbox {
         work::count(unknown.len());
         match simdutf8::compat::from_utf8(unknown) {
             Ok(_) => message.validated = end,
-            Err(error) if error.error_len().is_none() && !ends => {
-                message.validated += error.valid_up_to() as u64;
-            }
             Err(error) => {
                 message.validated += error.valid_up_to() as u64;
-                let valid = message.validated - message.start;
-                return Err(ProtocolError::InvalidText { position: message.streamed + valid });
+                if error.error_len().is_some() || ends {
+                    let valid = message.validated - message.start;
+                    return Err(ProtocolError::InvalidText { position: message.streamed + valid });
+                }
             }
         }
         Ok(())

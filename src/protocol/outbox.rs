@@ -66,21 +66,18 @@ impl Outbox {
         self.fragmented = (!fin).then_some(Fragmented { compressed });
         let opcode = if first { kind.into() } else { Opcode::Continuation };
         let Some(mut compression) = self.compression.take_if(|_| compressed) else {
-            return self.marked(Mark { opcode, fin, compressed: false }, payload);
+            let mark = Mark { opcode, fin, compressed: false };
+            self.frame(mark, payload);
+            return mark;
         };
         let part = if first && fin {
             compression.deflater.compress_whole(payload)
         } else {
             Some(compression.deflater.compress(payload, fin))
         };
-        let compressed = first && part.is_some();
-        let mark = self.marked(Mark { opcode, fin, compressed }, part.unwrap_or(payload));
+        let mark = Mark { opcode, fin, compressed: first && part.is_some() };
+        self.frame(mark, part.unwrap_or(payload));
         self.compression = Some(compression);
-        mark
-    }
-
-    fn marked(&mut self, mark: Mark, payload: &[u8]) -> Mark {
-        self.frame(mark, payload);
         mark
     }
 

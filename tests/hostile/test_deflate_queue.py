@@ -86,16 +86,18 @@ async def test_the_servers_close_comes_after_what_was_long_unread(
     assert client.close_code == 1001
 
 
+def finish_without_close(session: Session) -> None:
+    """Send it all, then end TCP."""
+    session.open(AGREED)
+    session.send(wire())
+    session.finish()
+    session.receive_ending()
+
+
 async def test_the_end_of_tcp_comes_after_what_was_long_unread(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
-    def script(session: Session) -> None:
-        session.open(AGREED)
-        session.send(wire())
-        session.finish()
-        session.receive_ending()
-
-    client = await unread(raw_peer, face, script)
+    client = await unread(raw_peer, face, finish_without_close)
     await assert_whole(client)
     with pytest.raises(aiowebsocket.ConnectionClosedError):
         await client.receive()
@@ -118,13 +120,7 @@ async def test_closing_finds_the_servers_close_behind_what_is_unread(
 async def test_closing_ends_though_tcp_has_ended_behind_what_is_unread(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
-    def script(session: Session) -> None:
-        session.open(AGREED)
-        session.send(wire())
-        session.finish()
-        session.receive_ending()
-
-    client = await unread(raw_peer, face, script)
+    client = await unread(raw_peer, face, finish_without_close)
     began = asyncio.get_running_loop().time()
     await client.close()
     assert client.close_code == 1006

@@ -4,11 +4,9 @@
 
 use std::fmt;
 
+use super::{TAIL, distance};
 use crate::protocol::work;
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Strategy};
-
-/// What a flush ends with, and what the end of a message leaves out.
-const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
 /// Room for what a short message becomes; more is added as it is needed.
 const LEAST_ROOM: usize = 512;
@@ -55,7 +53,7 @@ impl Deflater {
             return Some(&self.output[..self.length]);
         }
         // What the peer will not inflate must not be referred to later; a fresh context refers to nothing.
-        if let Some(stream) = &mut self.stream {
+        if let (false, Some(stream)) = (self.forgets, &mut self.stream) {
             stream.reset();
         }
         None
@@ -93,21 +91,17 @@ impl Deflater {
             let step =
                 stream.compress(&part[read..], &mut self.output[length..], DeflateFlush::SyncFlush);
             debug_assert!(step.is_ok(), "{step:?}");
-            work::count(
-                distance(before.0, stream.total_in()) + distance(before.1, stream.total_out()),
-            );
-            read += distance(before.0, stream.total_in());
-            length += distance(before.1, stream.total_out());
+            let consumed = distance(before.0, stream.total_in());
+            let produced = distance(before.1, stream.total_out());
+            work::count(consumed + produced);
+            read += consumed;
+            length += produced;
             if length < self.output.len() {
                 return length;
             }
             self.output.resize(2 * length, 0);
         }
     }
-}
-
-fn distance(from: u64, to: u64) -> usize {
-    usize::try_from(to - from).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@
 
 use std::fmt;
 
+use super::{TAIL, distance};
 use crate::protocol::work;
 use zlib_rs::{Inflate, InflateError, InflateFlush, Status};
 
-/// What the peer left out at a message's end: an empty stored block's lengths; and a byte behind it,
-/// which a decoder that has read a whole number of blocks leaves alone.
-const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
+/// What the peer left out at a message's end, and a byte behind it, which a decoder that has read a
+/// whole number of blocks leaves alone.
 const TAIL_AND_ONE: [u8; 5] = [0x00, 0x00, 0xFF, 0xFF, 0x00];
 
 /// Repetitions reach this far back at most (RFC 7692 7.1.2: 15 bits). zlib reserves this much however
@@ -74,7 +74,9 @@ impl Inflater {
         if self.place == Place::BehindLastBlock && !input.is_empty() {
             self.begin_again(&message[..filled])?;
         }
-        self.place = if self.place == Place::BehindLastBlock { self.place } else { Place::Within };
+        if self.place == Place::Start {
+            self.place = Place::Within;
+        }
         let mut progress = self.step(input, &mut message[filled..], InflateFlush::NoFlush);
         // A last block can end within the byte before, which was read while there was no room.
         let only_ended = progress.consumed == 0 && self.place == Place::BehindLastBlock;
@@ -130,10 +132,6 @@ impl Inflater {
         }
         Ok(())
     }
-}
-
-fn distance(from: u64, to: u64) -> usize {
-    usize::try_from(to - from).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

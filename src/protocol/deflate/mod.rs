@@ -11,6 +11,14 @@ pub(super) use inflater::{Inflater, Malformed};
 pub use negotiation::{Agreed, Parameters, WindowBits};
 pub(super) use negotiation::{accept, honoured};
 
+/// What ends a flush: an empty stored block's lengths. The end of a message leaves it out (RFC 7692 7.2.1).
+const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
+
+/// How far one of zlib's counters has come.
+fn distance(from: u64, to: u64) -> usize {
+    usize::try_from(to - from).unwrap_or(usize::MAX)
+}
+
 /// What an open connection is to do: what the two sides agreed on, and how we compress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deflate {
