@@ -127,6 +127,9 @@ impl Inbox {
             if header.opcode.is_control() {
                 return Ok(self.control_frame(header, size));
             }
+            if let Some(length) = self.is_message(header, size) {
+                return Ok(Some(self.whole_message(header, size, length)));
+            }
             self.begin_data_frame(header, size)?;
         }
     }
@@ -225,6 +228,36 @@ impl Inbox {
         }
         let payload = &self.buffer.pass(size + length)[size..];
         Some(Arrival { opcode: header.opcode, fin: true, compressed: false, payload })
+    }
+
+    /// Whether this frame is a message by itself that has arrived whole, with nothing to inflate and
+    /// nothing wrong: most are. Its length, if so.
+    fn is_message(&self, header: Header, size: usize) -> Option<usize> {
+        let unfragmented = header.fin && header.opcode != Opcode::Continuation;
+        let plain = unfragmented && !header.compressed && self.message.is_none();
+        if !plain || self.discarding || header.length > self.max_size {
+            return None;
+        }
+        let length = usize::try_from(header.length).ok()?;
+        let payload = self.buffer.unparsed().get(size..size.checked_add(length)?)?;
+        let valid = header.opcode != Opcode::Text || {
+            work::count(length);
+            simdutf8::basic::from_utf8(payload).is_ok()
+        };
+        valid.then_some(length)
+    }
+
+    /// Queues such a message without assembling it.
+    fn whole_message(&mut self, header: Header, size: usize, length: usize) -> Arrival<'_> {
+        let live = self.live();
+        self.buffer.pass(size);
+        self.buffer.begin_message(header.length, live);
+        let start = self.buffer.payload_end();
+        self.buffer.append(length, live.unwrap_or(start), 0);
+        let kind = if header.opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
+        self.enqueue(kind, start, length);
+        let payload = self.buffer.payload(start, start + header.length);
+        Arrival { opcode: header.opcode, fin: true, compressed: false, payload }
     }
 
     /// "A fragmented message consists of a single frame with the FIN bit clear and an opcode other than
@@ -355,9 +388,13 @@ impl Inbox {
         let end = self.buffer.payload_end();
         if let Some(message) = self.message.take().filter(|_| !self.discarding) {
             let length = usize::try_from(end - message.start).unwrap_or(usize::MAX);
-            self.queued_bytes += length + MESSAGE_OVERHEAD;
-            self.queue.push_back(Queued { kind: message.kind, start: message.start, length });
+            self.enqueue(message.kind, message.start, length);
         }
+    }
+
+    fn enqueue(&mut self, kind: Kind, start: u64, length: usize) {
+        self.queued_bytes += length + MESSAGE_OVERHEAD;
+        self.queue.push_back(Queued { kind, start, length });
     }
 
     /// The position of the first payload that somebody still needs.
