@@ -40,6 +40,7 @@ impl Decode {
 
 /// A payload that has left the link.
 pub(super) enum Copied {
+    None,
     Text(PyResult<Py<PyString>>),
     /// The flag asks for str all the same.
     Bytes(Py<PyBytes>, bool),
@@ -50,6 +51,7 @@ impl Copied {
     /// carries the bytes, so that they are not lost.
     pub(super) fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match self {
+            Self::None => Ok(py.None()),
             Self::Text(text) => Ok(text?.into_any()),
             Self::Bytes(bytes, false) => Ok(bytes.into_any()),
             Self::Bytes(bytes, true) => {
@@ -63,6 +65,19 @@ impl Copied {
 /// Whether `send` takes this object as one message.
 pub(super) fn is_message(object: &Bound<'_, PyAny>) -> bool {
     object.is_instance_of::<PyString>() || is_bytes_like(object)
+}
+
+/// The messages of an iterable, each of which can be sent.
+pub(super) fn collect(messages: &Bound<'_, PyAny>, text: Option<bool>) -> PyResult<Vec<Py<PyAny>>> {
+    if is_message(messages) {
+        return Err(PyTypeError::new_err("messages is one message, not an iterable of messages"));
+    }
+    let checked = messages.try_iter()?.map(|message| {
+        let message = message?;
+        with_payload(&message, text, true, |_| Kind::Binary, |_, _| ())?;
+        Ok(message.unbind())
+    });
+    checked.collect()
 }
 
 fn is_bytes_like(object: &Bound<'_, PyAny>) -> bool {
