@@ -186,7 +186,9 @@ impl Open {
 
     /// Taking changes nothing on the wire: only whether there is room for more to come.
     pub(super) fn after_taking(&mut self) -> bool {
-        self.give_input_back();
+        if self.engine.queued() == 0 {
+            self.give_input_back();
+        }
         self.wants_input()
     }
 

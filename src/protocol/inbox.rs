@@ -127,10 +127,23 @@ impl Inbox {
             if header.opcode.is_control() {
                 return Ok(self.control_frame(header, size));
             }
-            if let Some(length) = self.is_message(header, size) {
-                return Ok(Some(self.whole_message(header, size, length)));
-            }
             self.begin_data_frame(header, size)?;
+        }
+    }
+
+    /// Queues the messages that have arrived whole, each in one frame, up to the first that needs more
+    /// care: what `next_frame` does, without assembling anything.
+    pub(super) fn queue_whole_messages(&mut self) {
+        if self.inflates() || self.discarding || self.message.is_some() {
+            return;
+        }
+        while let Some((kind, size, length)) = self.whole_message() {
+            let live = self.live();
+            self.buffer.pass(size);
+            self.buffer.begin_message(length as u64, live);
+            let start = self.buffer.payload_end();
+            self.buffer.append(length, live.unwrap_or(start), 0);
+            self.enqueue(kind, start, length);
         }
     }
 
@@ -157,7 +170,9 @@ impl Inbox {
         self.queued_bytes -= message.length + MESSAGE_OVERHEAD;
         let end = message.start + message.length as u64;
         let result = read(message.kind, self.buffer.payload(message.start, end));
-        self.settle();
+        if self.queue.is_empty() {
+            self.settle();
+        }
         Some(result)
     }
 
@@ -230,34 +245,27 @@ impl Inbox {
         Some(Arrival { opcode: header.opcode, fin: true, compressed: false, payload })
     }
 
-    /// Whether this frame is a message by itself that has arrived whole, with nothing to inflate and
-    /// nothing wrong: most are. Its length, if so.
-    fn is_message(&self, header: Header, size: usize) -> Option<usize> {
-        let unfragmented = header.fin && header.opcode != Opcode::Continuation;
-        let plain = unfragmented && !header.compressed && self.message.is_none();
-        if !plain || self.discarding || header.length > self.max_size {
+    /// Where the message ends that is at the start of what has arrived, if it is there whole, in one frame,
+    /// with nothing to inflate and nothing wrong.
+    fn whole_message(&self) -> Option<(Kind, usize, usize)> {
+        let unparsed = self.buffer.unparsed();
+        let Ok(Some((header, size))) = Header::parse(unparsed, false) else { return None };
+        work::count(1);
+        let kind = match header.opcode {
+            Opcode::Text => Kind::Text,
+            Opcode::Binary => Kind::Binary,
+            _ => return None,
+        };
+        if !header.fin || header.length > self.max_size {
             return None;
         }
         let length = usize::try_from(header.length).ok()?;
-        let payload = self.buffer.unparsed().get(size..size.checked_add(length)?)?;
-        let valid = header.opcode != Opcode::Text || {
+        let payload = unparsed.get(size..size.checked_add(length)?)?;
+        if kind == Kind::Text {
             work::count(length);
-            simdutf8::basic::from_utf8(payload).is_ok()
-        };
-        valid.then_some(length)
-    }
-
-    /// Queues such a message without assembling it.
-    fn whole_message(&mut self, header: Header, size: usize, length: usize) -> Arrival<'_> {
-        let live = self.live();
-        self.buffer.pass(size);
-        self.buffer.begin_message(header.length, live);
-        let start = self.buffer.payload_end();
-        self.buffer.append(length, live.unwrap_or(start), 0);
-        let kind = if header.opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
-        self.enqueue(kind, start, length);
-        let payload = self.buffer.payload(start, start + header.length);
-        Arrival { opcode: header.opcode, fin: true, compressed: false, payload }
+            simdutf8::basic::from_utf8(payload).ok()?;
+        }
+        Some((kind, size, length))
     }
 
     /// "A fragmented message consists of a single frame with the FIN bit clear and an opcode other than

@@ -11,7 +11,7 @@ use super::{receiving, sending};
 pub(super) enum Command {
     Receive(Receive),
     Send(Send),
-    SendMany(SendMany),
+    SendMany(Box<SendMany>),
     UntilClosed,
 }
 
@@ -109,7 +109,7 @@ pub(super) enum Attempt {
     Done(Py<PyAny>),
     Park(Place),
     /// Raise, but only after the loop has had a turn: a catch-all loop must not starve it.
-    RaiseLater(PyErr),
+    RaiseLater(Box<PyErr>),
 }
 
 impl Command {

@@ -252,10 +252,15 @@ impl Driver {
     }
 
     pub(super) fn watch_input(slf: &Bound<'_, Self>, wanted: bool) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
+        let this = slf.get();
         if this.watched.reading.load(Ordering::Relaxed) == wanted || this.is_released() {
             return Ok(());
         }
+        Self::change_input(slf, wanted)
+    }
+
+    fn change_input(slf: &Bound<'_, Self>, wanted: bool) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
         this.watched.reading.store(wanted, Ordering::Relaxed);
         if wanted {
             if this.link.is_stalled() {

@@ -114,7 +114,8 @@ fn send_many<'py>(
     manner: Manner,
 ) -> PyResult<Bound<'py, Operation>> {
     let messages = message::collect(messages, manner.text)?;
-    Operation::new(slf, name, Command::SendMany(SendMany { messages, next: 0, manner }))
+    let many = Box::new(SendMany { messages, next: 0, manner });
+    Operation::new(slf, name, Command::SendMany(many))
 }
 
 fn seconds(number: f64) -> PyResult<Duration> {

@@ -32,18 +32,25 @@ impl Decode {
     /// validated as it arrived, and neither bytes nor str are tracked by the garbage collector.
     pub(super) fn copy(self, py: Python<'_>, kind: Kind, payload: &[u8]) -> Copied {
         if kind == Kind::Text && self != Self::Bytes {
-            return Copied::Text(PyString::from_bytes(py, payload).map(Bound::unbind));
+            return match PyString::from_bytes(py, payload) {
+                Ok(text) => Copied::Object(text.into_any().unbind()),
+                Err(error) => Copied::Failed(Box::new(error)),
+            };
         }
-        Copied::Bytes(PyBytes::new(py, payload).unbind(), self == Self::Str)
+        let bytes = PyBytes::new(py, payload);
+        if self == Self::Str {
+            return Copied::Undecoded(bytes.unbind());
+        }
+        Copied::Object(bytes.into_any().unbind())
     }
 }
 
 /// A payload that has left the link.
 pub(super) enum Copied {
-    None,
-    Text(PyResult<Py<PyString>>),
-    /// The flag asks for str all the same.
-    Bytes(Py<PyBytes>, bool),
+    Object(Py<PyAny>),
+    /// Binary data of which a str is asked for all the same.
+    Undecoded(Py<PyBytes>),
+    Failed(Box<PyErr>),
 }
 
 impl Copied {
@@ -51,13 +58,12 @@ impl Copied {
     /// carries the bytes, so that they are not lost.
     pub(super) fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match self {
-            Self::None => Ok(py.None()),
-            Self::Text(text) => Ok(text?.into_any()),
-            Self::Bytes(bytes, false) => Ok(bytes.into_any()),
-            Self::Bytes(bytes, true) => {
+            Self::Object(object) => Ok(object),
+            Self::Undecoded(bytes) => {
                 let text = PyString::from_bytes(py, bytes.bind(py).as_bytes())?;
                 Ok(text.into_any().unbind())
             }
+            Self::Failed(error) => Err(*error),
         }
     }
 }

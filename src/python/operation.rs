@@ -52,7 +52,7 @@ enum Stage {
         place: Place,
     },
     /// Has yielded to the loop once, to raise this afterwards.
-    Yielded(PyErr),
+    Yielded(Box<PyErr>),
     Done,
 }
 
@@ -63,14 +63,15 @@ impl Operation {
         command: Command,
     ) -> PyResult<Bound<'py, Self>> {
         let py = owner.py();
-        let work = Work { owner: owner.clone().unbind(), command };
-        let fresh = Self { name, work: Some(work), stage: Stage::New };
+        let work = Some(Work { owner: owner.clone().unbind(), command });
         match SPARE.take().map(|spare| spare.into_bound(py)) {
             Some(spare) if slots::is_unshared(&spare) => {
-                *spare.try_borrow_mut()? = fresh;
+                let mut again = spare.try_borrow_mut()?;
+                (again.name, again.work, again.stage) = (name, work, Stage::New);
+                drop(again);
                 Ok(spare)
             }
-            _ => Bound::new(py, fresh),
+            _ => Bound::new(py, Self { name, work, stage: Stage::New }),
         }
     }
 
@@ -97,7 +98,7 @@ impl Operation {
                 driver.get().leave(place, &waiter);
                 command.resume(driver, place)
             }
-            Stage::Yielded(error) => Err(error),
+            Stage::Yielded(error) => Err(*error),
             Stage::Done => Err(PyRuntimeError::new_err("the operation has failed already")),
         };
         match attempt {

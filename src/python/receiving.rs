@@ -28,7 +28,7 @@ pub(super) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<At
     match attempt(driver, receive) {
         Ok(Attempt::Park(_)) if Driver::poll(driver)? => attempt(driver, receive),
         // A loop that catches everything and calls again must not keep the others from running.
-        Err(error) if this.link().wants().over => Ok(Attempt::RaiseLater(error)),
+        Err(error) if this.link().wants().over => Ok(Attempt::RaiseLater(Box::new(error))),
         result => result,
     }
 }
@@ -56,7 +56,10 @@ fn attempt_one(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt
     match driver.get().link().take(|kind, payload| copy(py, receive, kind, payload)) {
         Some((copied, wants_input)) => {
             Driver::watch_input(driver, wants_input)?;
-            Ok(Attempt::Done(finish(driver, receive, copied)?))
+            match copied {
+                Copied::Object(message) => Ok(Attempt::Done(message)),
+                other => Ok(Attempt::Done(finish(driver, receive, other)?)),
+            }
         }
         None => nothing_to_take(driver.get(), py, receive),
     }
@@ -95,7 +98,7 @@ fn attempt_chunk(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attem
 /// To the original's face an empty message is None.
 fn copy(py: Python<'_>, receive: Receive, kind: Kind, payload: &[u8]) -> Copied {
     if payload.is_empty() && receive.style.queues() {
-        return Copied::None;
+        return Copied::Object(py.None());
     }
     receive.decode.copy(py, kind, payload)
 }
