@@ -16,6 +16,7 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -40,41 +41,53 @@ class ClientConnection(_core.ClientConnection):
     are handed out before the end of the connection is. Leaving `async with` closes it.
 
     Attributes:
-        request: The opening handshake's request, as sent (RFC 6455 4.1).
-        response: The server's response to it.
-        subprotocol: The subprotocol that the server chose, or None.
-        local_address: The socket's own address, as the socket module writes it.
-        remote_address: The peer's.
         logger: Where frames (DEBUG) and warnings are logged.
     """
 
-    request: Request
-    response: Response
-    subprotocol: str | None
-    local_address: Any
-    remote_address: Any
     logger: logging.Logger
 
+    # What few ask for is made when it is asked for: a connection is opened, and kept, for less.
+
     def __init__(self, opened: _core.Opened, settings: Settings) -> None:
-        self.request = opened.request
-        self.response = opened.response
-        self.subprotocol = opened.subprotocol
-        self._deflate = opened.deflate
+        self._opened = opened
         self._settings = settings
-        self.local_address = opened.local_address
-        self.remote_address = opened.remote_address
         self.logger = settings.logger
-        self._id: uuid.UUID | None = None
-        self._turn = asyncio.Lock()
+
+    @cached_property
+    def request(self) -> Request:
+        """The opening handshake's request, as sent (RFC 6455 4.1)."""
+        return self._opened.request
+
+    @cached_property
+    def response(self) -> Response:
+        """The server's response to the opening handshake (RFC 6455 4.2.2)."""
+        return self._opened.response
 
     @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that the server chose, or None."""
+        return self._opened.subprotocol
+
+    @cached_property
+    def local_address(self) -> Any:
+        """The socket's own address, as the socket module writes it."""
+        return self._opened.local_address
+
+    @cached_property
+    def remote_address(self) -> Any:
+        """The peer's address, as the socket module writes it."""
+        return self._opened.remote_address
+
+    @cached_property
     def id(self) -> "uuid.UUID":
         """A unique identifier of the connection, for logs."""
-        if self._id is None:
-            import uuid  # noqa: PLC0415 - the import costs more than opening a connection
+        import uuid  # noqa: PLC0415 - the import costs more than opening a connection
 
-            self._id = uuid.uuid4()
-        return self._id
+        return uuid.uuid4()
+
+    @cached_property
+    def _turn(self) -> asyncio.Lock:
+        return asyncio.Lock()
 
     @property
     def state(self) -> State:
@@ -84,14 +97,15 @@ class ClientConnection(_core.ClientConnection):
     @property
     def compression(self) -> PerMessageDeflate | None:
         """What was agreed on of permessage-deflate (RFC 7692 7.1); None without compression."""
-        if self._deflate is None:
+        agreed = self._opened.deflate
+        if agreed is None:
             return None
         options = self._settings.compression
         return PerMessageDeflate(
-            server_no_context_takeover=self._deflate[0],
-            client_no_context_takeover=self._deflate[1],
-            server_max_window_bits=self._deflate[2],
-            client_max_window_bits=self._deflate[3],
+            server_no_context_takeover=agreed[0],
+            client_no_context_takeover=agreed[1],
+            server_max_window_bits=agreed[2],
+            client_max_window_bits=agreed[3],
             level=options.level,
             mem_level=options.mem_level,
             threshold=options.threshold,

@@ -7,6 +7,7 @@ message is native (`_core.Converse`); this file adds the rest.
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -39,18 +40,20 @@ class Converse(_core.Converse):
 
     `await converse.send(message)`, `await converse.receive()`, and
     `async for message in converse`, which ends when the connection ends in good order.
-
-    Attributes:
-        subprotocol: The subprotocol that the server chose, or None.
-        response: The server's response to the opening handshake (RFC 6455 4.2.2).
     """
 
-    subprotocol: str | None
-    response: Response
-
     def __init__(self, opened: _core.Opened, _settings: Settings) -> None:
-        self.subprotocol = opened.subprotocol
-        self.response = opened.response
+        self._opened = opened
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that the server chose, or None."""
+        return self._opened.subprotocol
+
+    @cached_property
+    def response(self) -> Response:
+        """The server's response to the opening handshake (RFC 6455 4.2.2)."""
+        return self._opened.response
 
     @property
     def get_queue_size(self) -> int:

@@ -13,6 +13,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 
+#[cfg(unix)]
+use super::bell::Rope;
 use super::command::{Attempt, Place};
 use super::desk::Desk;
 use super::errors;
@@ -108,7 +110,17 @@ impl Driver {
     /// Calls `look` by way of the loop, for as long as the driver lives: the link, which keeps this, is
     /// the driver's own.
     fn waker(slf: &Bound<'_, Self>) -> PyResult<Waker> {
-        let driver = PyWeakrefReference::new(slf)?.unbind();
+        let driver = Arc::new(PyWeakrefReference::new(slf)?.unbind());
+        #[cfg(unix)]
+        if let Some(rope) = Rope::of(slf.py(), &slf.get().event_loop)? {
+            return Ok(Waker::new(move || {
+                let driver = Arc::clone(&driver);
+                rope.pull(Box::new(move |py| match driver.bind(py).upgrade_as::<Self>()? {
+                    Some(driver) => Self::look(&driver),
+                    None => Ok(()),
+                }));
+            }));
+        }
         Ok(Waker::new(move || {
             // None while the interpreter ends, and every loop with it.
             let _ending = Python::try_attach(|py| {

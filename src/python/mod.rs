@@ -2,10 +2,13 @@
 //!
 //! `opening` turns options into an open connection, `driver` lets the event loop drive its link,
 //! `operation` is what `send` and `receive` return, `command` what it is to do, `waiter` what a parked one
-//! yields, `faces` are the native halves of `ClientConnection` and `Converse`, `errors` turns errors into
+//! yields, `bell` and `bridge` are how the lifeline reaches a loop, `faces` are the native halves of `ClientConnection` and `Converse`, `errors` turns errors into
 //! exceptions.
 //! No rule of the protocol lives here.
 
+#[cfg(unix)]
+mod bell;
+mod bridge;
 mod command;
 mod desk;
 mod driver;

@@ -1,11 +1,8 @@
-//! Opening a connection from Python: options in, an asyncio future out, bridged by
-//! pyo3-async-runtimes. The work is done on the lifeline, so it goes on while Python is busy.
+//! Opening a connection from Python: options in, an asyncio future out, and what there is to know of the
+//! opening.
 
-use std::future::Future;
-use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,14 +11,11 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyTuple};
-use pyo3_async_runtimes::TaskLocals;
-use pyo3_async_runtimes::generic::{self, ContextExt, JoinError, Runtime};
-use tokio::runtime::Handle;
 
-use super::errors;
 use super::event_loop::Descriptor;
-use crate::connect::{self, OpenError, Options, Redirect, TlsChoice, TlsOptions, TlsVersion, Uri};
-use crate::drive::{Stream, lifeline};
+use super::{bridge, errors};
+use crate::connect::{self, Options, Redirect, TlsChoice, TlsOptions, TlsVersion, Uri};
+use crate::drive::Stream;
 use crate::protocol::deflate::{Agreed, Parameters, WindowBits};
 use crate::protocol::handshake::{Agreement, Fields, Request, Response, Wanted};
 
@@ -68,20 +62,10 @@ pub(super) fn open_connection<'py>(
     }
     let options =
         Options { uri: parsed, wanted, tls, server_hostname, socket, timeout, max_redirects };
-    lifeline::handle().map_err(|error| {
-        PyRuntimeError::new_err(format!("the engine's thread cannot be started: {error}"))
-    })?;
-    generic::future_into_py::<Lifeline, _, _>(py, async move {
-        let opened = connect::open(options).await;
-        match opened {
-            Ok(opened) => Ok(Opened::from(opened)),
-            Err(error) => Err(raised(&uri, error)),
-        }
+    bridge::future_of(py, connect::open(options), move |py, opened| match opened {
+        Ok(opened) => Ok(Py::new(py, Opened::from(opened))?.into_any()),
+        Err(error) => Err(errors::open_error(py, &uri, error)),
     })
-}
-
-fn raised(uri: &str, error: OpenError) -> PyErr {
-    Python::attach(|py| errors::open_error(py, uri, error))
 }
 
 fn duration(seconds: f64) -> PyResult<Duration> {
@@ -302,67 +286,4 @@ pub(super) fn descriptor(stream: &Stream) -> Descriptor {
 #[cfg(windows)]
 pub(super) fn descriptor(stream: &Stream) -> Descriptor {
     std::os::windows::io::AsRawSocket::as_raw_socket(stream.socket())
-}
-
-/// The lifeline as the runtime of pyo3-async-runtimes.
-struct Lifeline;
-
-struct JoinFailed(tokio::task::JoinError);
-
-impl JoinError for JoinFailed {
-    fn is_panic(&self) -> bool {
-        self.0.is_panic()
-    }
-
-    fn into_panic(self) -> Box<dyn std::any::Any + Send + 'static> {
-        self.0.into_panic()
-    }
-}
-
-type Joined = Pin<Box<dyn Future<Output = Result<(), JoinFailed>> + Send>>;
-
-impl Runtime for Lifeline {
-    type JoinError = JoinFailed;
-    type JoinHandle = Joined;
-
-    fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) -> Joined {
-        match current() {
-            Ok(handle) => joined(handle.spawn(future)),
-            Err(_) => Box::pin(std::future::pending()),
-        }
-    }
-
-    fn spawn_blocking<F: FnOnce() + Send + 'static>(function: F) -> Joined {
-        match current() {
-            Ok(handle) => joined(handle.spawn_blocking(function)),
-            Err(_) => Box::pin(std::future::pending()),
-        }
-    }
-}
-
-/// The lifeline that this runs on, else the process's. One that has been stopped stays stopped: what
-/// is spawned on it is dropped.
-fn current() -> io::Result<Handle> {
-    Handle::try_current().or_else(|_| lifeline::handle())
-}
-
-fn joined(handle: tokio::task::JoinHandle<()>) -> Joined {
-    Box::pin(async move { handle.await.map_err(JoinFailed) })
-}
-
-tokio::task_local! {
-    static LOCALS: TaskLocals;
-}
-
-impl ContextExt for Lifeline {
-    fn scope<F, R>(locals: TaskLocals, future: F) -> Pin<Box<dyn Future<Output = R> + Send>>
-    where
-        F: Future<Output = R> + Send + 'static,
-    {
-        Box::pin(LOCALS.scope(locals, future))
-    }
-
-    fn get_task_locals() -> Option<TaskLocals> {
-        LOCALS.try_with(TaskLocals::clone).ok()
-    }
 }

@@ -105,10 +105,10 @@ impl ClientConnection {
         receive(slf.as_super(), name, decode.into(), Style::Recv, Amount::One)
     }
 
-    /// Receive all messages that have arrived, one at least, as a list: TEXT as str, BINARY as bytes.
+    /// Receive all messages that have arrived, one at least, as a list.
     ///
-    /// For floods: one awaitable for all that one read of the socket has brought. Cancelling it is
-    /// safe: no message is lost.
+    /// For floods: one awaitable for all that one read of the socket has brought. TEXT is str,
+    /// BINARY is bytes. Cancelling it is safe: no message is lost.
     ///
     /// Args:
     ///     max: The most messages to hand out at once; None is no limit but `max_buffered`, which

@@ -113,11 +113,10 @@ impl Converse {
         receive(slf.as_super(), "Converse.receive", decode, Style::Converse, Amount::One)
     }
 
-    /// Receive all messages that have arrived, one at least, as a list of bytes; an empty message is
-    /// None.
+    /// Receive all messages that have arrived, one at least, as a list of bytes.
     ///
-    /// For floods: one awaitable for all that one read of the socket has brought. Cancelling it is
-    /// safe: no message is lost.
+    /// For floods: one awaitable for all that one read of the socket has brought. An empty message
+    /// is None. Cancelling it is safe: no message is lost.
     ///
     /// Args:
     ///     max: The most messages to hand out at once; None is no limit but what has arrived.
