@@ -17,7 +17,7 @@ use super::{bridge, errors};
 use crate::connect::{self, Options, Redirect, TlsChoice, TlsOptions, TlsVersion, Uri};
 use crate::drive::Stream;
 use crate::protocol::deflate::{Agreed, Parameters, WindowBits};
-use crate::protocol::handshake::{Agreement, Fields, Request, Response, Wanted};
+use crate::protocol::handshake::{Agreement, Fields, Response, Wanted};
 
 /// Opens a connection and returns a future of it; cancelling the future closes the socket.
 ///
@@ -149,8 +149,11 @@ fn own_socket(descriptor: Descriptor) -> TcpStream {
 #[pyclass(frozen, module = "aiowebsocket._core")]
 pub(super) struct Opened {
     stream: Mutex<Option<(Stream, Vec<u8>)>>,
-    request: Request,
-    response: Response,
+    resource: Box<str>,
+    request: Packed,
+    status: u16,
+    reason: Box<str>,
+    response: Packed,
     agreement: Agreement,
     local: Option<SocketAddr>,
     remote: Option<SocketAddr>,
@@ -164,11 +167,32 @@ impl From<connect::Opened> for Opened {
             local: socket.local_addr().ok(),
             remote: socket.peer_addr().ok(),
             stream: Mutex::new(Some((opened.stream, opened.early))),
-            request: opened.request,
-            response: opened.response,
+            resource: opened.request.resource.into(),
+            request: Packed::from(&opened.request.fields),
+            status: opened.response.status,
+            reason: opened.response.reason.into(),
+            response: Packed::from(&opened.response.fields),
             agreement: opened.agreement,
             redirects: opened.redirects,
         }
+    }
+}
+
+/// Header fields as lines of one string: a connection keeps them for as long as it lives, for the few who
+/// ask. No name has a colon, and no value a line's end.
+struct Packed(Box<str>);
+
+impl From<&Fields> for Packed {
+    fn from(fields: &Fields) -> Self {
+        let lines: Vec<_> = fields.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+        Self(lines.join("\n").into())
+    }
+}
+
+impl Packed {
+    fn unpacked(&self) -> Fields {
+        let fields = self.0.lines().filter_map(|line| line.split_once(':'));
+        fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 }
 
@@ -191,13 +215,15 @@ impl Opened {
     fn request<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static REQUEST: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let class = REQUEST.import(py, "aiowebsocket.handshake", "Request")?;
-        class.call1((&self.request.resource, headers_object(py, latin1(&self.request.fields))?))
+        class.call1((&*self.resource, headers_object(py, latin1(&self.request.unpacked()))?))
     }
 
     /// The response received, as an `aiowebsocket.handshake.Response`.
     #[getter]
     fn response<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        response_object(py, Some(&self.response))
+        let fields = self.response.unpacked();
+        let (status, reason, body) = (self.status, self.reason.to_string(), Vec::new());
+        response_object(py, Some(&Response { status, reason, fields, body }))
     }
 
     /// The subprotocol that the server chose, or None.
