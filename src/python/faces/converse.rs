@@ -116,8 +116,9 @@ impl Converse {
     /// Receive all messages that have arrived, one at least, as a list of bytes; an empty message is
     /// None.
     ///
-    /// For floods: one awaitable for all that one read of the socket has brought. Cancelling it is
-    /// safe: no message is lost.
+    /// For floods: one awaitable for all that one read of the socket has brought. Where several
+    /// coroutines receive at once, it leaves a message to each of the others in line. Cancelling it
+    /// is safe: no message is lost.
     ///
     /// Args:
     ///     max: The most messages to hand out at once; None is no limit but what has arrived.
