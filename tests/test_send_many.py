@@ -112,8 +112,7 @@ async def test_a_batch_leaves_in_one_write_and_single_sends_in_many(raw_peer: Ma
             await ws.send(f"message {number}")
         await ws.recv()
     together, singly = await peer.report()
-    assert together == 1
-    assert singly > 5
+    assert together <= segments.OF_ONE_WRITE < singly
 
 
 async def test_a_batch_costs_the_loop_nothing_when_the_network_takes_it(

@@ -11,6 +11,8 @@ import struct
 import sys
 
 COUNTED = sys.platform == "linux"
+# One, and what TCP may send again on a busy machine, where an acknowledgement is late.
+OF_ONE_WRITE = 3
 # tcpi_data_segs_in of struct tcp_info, linux/tcp.h.
 _OFFSET = 152
 
