@@ -6,6 +6,7 @@ import asyncio
 import select
 import threading
 import time
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -308,7 +309,7 @@ async def test_compressed_messages_keep_their_order_and_context(raw_peer: MakeRa
             await ws.send(message)
         await ws.send(b"large " * 20_000)
     await peer.report()
-    stream = deflate.zlib.decompressobj(-15)
+    stream = zlib.decompressobj(-15)
     received = [
         stream.decompress(frame.payload + deflate.TAIL) for frame in peer.sessions[0].frames[:-1]
     ]
