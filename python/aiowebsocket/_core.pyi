@@ -277,7 +277,8 @@ class Converse(Link):
         """Receive all messages that have arrived, one at least, as a list of bytes.
 
         For floods: one awaitable for all that one read of the socket has brought. An empty message
-        is None. Cancelling it is safe: no message is lost.
+        is None. Where several coroutines receive at once, it leaves a message to each of the others
+        in line. Cancelling it is safe: no message is lost.
 
         Args:
             max: The most messages to hand out at once; None is no limit but what has arrived.

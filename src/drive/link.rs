@@ -78,17 +78,26 @@ impl Link {
         (open.receive() != Arrived::Unparsed).then(|| self.settle(open))
     }
 
-    /// Reads again and again until something arrives; None if nothing does within `patience`.
-    pub fn poll(self: &Arc<Self>, patience: Duration) -> Option<Wants> {
+    /// Reads again and again until something arrives; None if nothing does within `patience`. What was
+    /// kept back goes first, for it may be what is to be answered. `inflate` is called where there is
+    /// much to inflate, and no lock held.
+    pub fn poll(
+        self: &Arc<Self>,
+        patience: Duration,
+        inflate: impl FnOnce() -> Wants,
+    ) -> Option<Wants> {
         let began = Instant::now();
+        let mut open = self.lock();
+        if open.held {
+            open.flush();
+        }
         loop {
-            let mut open = self.lock();
             match open.receive() {
                 Arrived::Nothing => open.give_input_back(),
                 Arrived::Parsed => return Some(self.settle(open)),
                 Arrived::Unparsed => {
                     drop(open);
-                    return Some(self.inflate());
+                    return Some(inflate());
                 }
             }
             drop(open);
@@ -96,6 +105,7 @@ impl Link {
                 return None;
             }
             std::hint::spin_loop();
+            open = self.lock();
         }
     }
 

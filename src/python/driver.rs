@@ -144,7 +144,11 @@ impl Driver {
 
     /// While much is inflated, other threads may have the interpreter.
     fn receive(&self, py: Python<'_>) -> Wants {
-        self.link.receive().unwrap_or_else(|| py.detach(|| self.link.inflate()))
+        self.link.receive().unwrap_or_else(|| self.inflate(py))
+    }
+
+    fn inflate(&self, py: Python<'_>) -> Wants {
+        py.detach(|| self.link.inflate())
     }
 
     /// Reads the socket itself for a while, where the user has bought that. Whether anything arrived.
@@ -155,7 +159,8 @@ impl Driver {
             return Ok(false);
         }
         this.polls.store(polls + 1, Ordering::Relaxed);
-        let Some(wants) = this.link.poll(this.patience) else { return Ok(false) };
+        let polled = this.link.poll(this.patience, || this.inflate(slf.py()));
+        let Some(wants) = polled else { return Ok(false) };
         Self::apply(slf, wants, false)?;
         Ok(true)
     }

@@ -73,17 +73,28 @@ pub(super) fn is_message(object: &Bound<'_, PyAny>) -> bool {
     object.is_instance_of::<PyString>() || is_bytes_like(object)
 }
 
-/// The messages of an iterable, each of which can be sent.
+/// The messages of an iterable, each of which can be sent and will not change before it is.
 pub(super) fn collect(messages: &Bound<'_, PyAny>, text: Option<bool>) -> PyResult<Vec<Py<PyAny>>> {
     if is_message(messages) {
         return Err(PyTypeError::new_err("messages is one message, not an iterable of messages"));
     }
     let checked = messages.try_iter()?.map(|message| {
-        let message = message?;
+        let mut message = message?;
+        if !message.is_instance_of::<PyString>() && !message.is_instance_of::<PyBytes>() {
+            message = copy_of(&message)?.into_any();
+        }
         with_payload(&message, text, true, |_| Kind::Binary, |_, _| ())?;
         Ok(message.unbind())
     });
     checked.collect()
+}
+
+/// A bytes-like object's bytes of now: its memory may change under our hands.
+fn copy_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    if !is_bytes_like(object) {
+        return Err(wrong_type(object));
+    }
+    Ok(object.py().get_type::<PyBytes>().call1((object,))?.cast_into::<PyBytes>()?)
 }
 
 fn is_bytes_like(object: &Bound<'_, PyAny>) -> bool {
@@ -107,15 +118,11 @@ pub(super) fn with_payload<R>(
         let kind = if text == Some(false) { Kind::Binary } else { Kind::Text };
         return Ok(send(kind, string.to_str()?.as_bytes()));
     }
-    if !is_bytes_like(object) {
-        return Err(wrong_type(object));
-    }
-    // bytearray and memoryview are copied first: their memory may change under our hands.
     let copied;
     let bytes = if let Ok(bytes) = object.cast::<PyBytes>() {
         bytes
     } else {
-        copied = object.py().get_type::<PyBytes>().call1((object,))?.cast_into::<PyBytes>()?;
+        copied = copy_of(object)?;
         &copied
     };
     let payload = bytes.as_bytes();

@@ -66,16 +66,18 @@ fn attempt_one(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt
 }
 
 fn attempt_many(driver: &Bound<'_, Driver>, receive: Receive, most: usize) -> PyResult<Attempt> {
-    let py = driver.py();
+    let (py, this) = (driver.py(), driver.get());
     let read = |kind, payload: &[u8]| copy(py, receive, kind, payload);
-    match driver.get().link().take_many(most, read) {
+    // Each of those in line has been promised one of them, and may have been woken for it.
+    let free = this.link().queued().saturating_sub(this.in_line()).max(1);
+    match this.link().take_many(most.min(free), read) {
         Some((copied, wants_input)) => {
             Driver::watch_input(driver, wants_input)?;
             let finished = copied.into_iter().map(|copied| finish(driver, receive, copied));
             let messages = finished.collect::<PyResult<Vec<_>>>()?;
             Ok(Attempt::Done(PyList::new(py, messages)?.into_any().unbind()))
         }
-        None => nothing_to_take(driver.get(), py, receive),
+        None => nothing_to_take(this, py, receive),
     }
 }
 

@@ -17,34 +17,46 @@ use crate::protocol::{Close, CloseCode, Kind, SendError};
 pub(super) fn attempt(driver: &Bound<'_, Driver>, send: &Send) -> PyResult<Attempt> {
     let flush = if driver.get().coalesces { Flush::Later } else { Flush::Now };
     match write(driver, send.message.bind(driver.py()), send.manner, flush)? {
-        Written::Yes(wants) => Ok(done_or_park(driver.py(), wants)),
+        Written::Yes(wants) => {
+            Driver::watch(driver, wants)?;
+            Ok(done_or_park(driver.py(), wants))
+        }
         Written::NotYet => Ok(Attempt::Park(Place::Turn)),
-        Written::Dropped => Ok(Attempt::Done(driver.py().None())),
+        Written::Nothing => Ok(Attempt::Done(driver.py().None())),
     }
 }
 
 /// Writes the messages that are left together.
 pub(super) fn attempt_many(driver: &Bound<'_, Driver>, many: &mut SendMany) -> PyResult<Attempt> {
-    let py = driver.py();
-    while let Some(message) = many.messages.get(many.next) {
-        match write(driver, message.bind(py), many.manner, Flush::Later)? {
-            Written::NotYet => return Ok(Attempt::Park(Place::Turn)),
-            Written::Yes(_) | Written::Dropped => many.next += 1,
-        }
-    }
-    if driver.get().coalesces {
-        return Ok(done_or_park(py, driver.get().link().wants()));
-    }
-    let wants = driver.get().link().flush();
+    let written = write_each(driver, many);
+    let link = driver.get().link();
+    let wants = if driver.get().coalesces { link.wants() } else { link.flush() };
     Driver::watch(driver, wants)?;
-    Ok(done_or_park(py, wants))
+    match written? {
+        Written::Yes(_) => Ok(done_or_park(driver.py(), wants)),
+        Written::NotYet => Ok(Attempt::Park(Place::Turn)),
+        Written::Nothing => Ok(Attempt::Done(driver.py().None())),
+    }
+}
+
+fn write_each(driver: &Bound<'_, Driver>, many: &mut SendMany) -> PyResult<Written> {
+    let mut written = Written::Nothing;
+    while let Some(message) = many.messages.get(many.next) {
+        written = write(driver, message.bind(driver.py()), many.manner, Flush::Later)?;
+        if matches!(written, Written::NotYet) {
+            break;
+        }
+        many.next += 1;
+    }
+    Ok(written)
 }
 
 enum Written {
     Yes(Wants),
     /// It is not its turn, or there is no room.
     NotYet,
-    Dropped,
+    /// There was none, or it has been dropped: there is nothing to wait for.
+    Nothing,
 }
 
 fn write(
@@ -72,7 +84,6 @@ fn write(
         Ok(None) => Ok(Written::NotYet),
         Ok(Some(wants)) => {
             this.dispatch_events(py, wants)?;
-            Driver::watch(driver, wants)?;
             Ok(Written::Yes(wants))
         }
         Err(SendError::Closed) if style == SendStyle::Converse => drop_unsent(this, py),
@@ -105,7 +116,7 @@ fn drop_unsent(driver: &Driver, py: Python<'_>) -> PyResult<Written> {
             "the connection has ended; what is sent is dropped until receive() has told so";
         driver.logger().call_method1(py, intern!(py, "warning"), (warning,))?;
     }
-    Ok(Written::Dropped)
+    Ok(Written::Nothing)
 }
 
 /// Keeps whole messages from going between the parts of a fragmented one, or lets them go on.
