@@ -1,10 +1,14 @@
-//! Buffers that idle connections do not keep: a few a thread, lent while bytes are under way.
+//! Buffers that idle connections do not keep: a few a thread, lent while bytes are under way. One that a
+//! long message has made long is among them, so that the next one need not be made room for again.
 
 use std::cell::RefCell;
 
 /// What one read may bring. Larger buffers gain nothing on loopback and leave the cache.
 pub(super) const INPUT_SIZE: usize = 128 * 1024;
-const LARGEST_OUTPUT: usize = 64 * 1024;
+/// The length that a buffer is kept at: the largest message of `connect` and what else is on its way.
+const LARGEST: usize = 2 * 1024 * 1024;
+/// A buffer longer than this is long, and one of them a thread is enough.
+const LONG: usize = INPUT_SIZE;
 const MOST_KEPT: usize = 4;
 
 thread_local! {
@@ -23,19 +27,19 @@ pub(super) fn output() -> Vec<u8> {
 }
 
 pub(super) fn give_input(buffer: Vec<u8>) {
-    if buffer.len() == INPUT_SIZE {
+    if buffer.len() >= INPUT_SIZE {
         INPUT.with_borrow_mut(|kept| keep(kept, buffer));
     }
 }
 
 pub(super) fn give_output(buffer: Vec<u8>) {
-    if buffer.capacity() <= LARGEST_OUTPUT {
-        OUTPUT.with_borrow_mut(|kept| keep(kept, buffer));
-    }
+    OUTPUT.with_borrow_mut(|kept| keep(kept, buffer));
 }
 
 fn keep(kept: &mut Vec<Vec<u8>>, buffer: Vec<u8>) {
-    if kept.len() < MOST_KEPT {
+    let length = buffer.capacity();
+    let one_too_long = length > LONG && kept.iter().any(|other| other.capacity() > LONG);
+    if kept.len() < MOST_KEPT && length <= LARGEST && !one_too_long {
         kept.push(buffer);
     }
 }
