@@ -1,0 +1,19 @@
+"""Every workload, in the order of the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import echo, flood, sink
+
+if TYPE_CHECKING:
+    from . import Measured
+
+WORKLOADS: tuple[Measured, ...] = (*echo.WORKLOADS, *flood.WORKLOADS, *sink.WORKLOADS)
+# Measured only when asked for by name.
+DETAILED = ("compressed-detail",)
+FAMILIES = tuple(
+    dict.fromkeys(
+        one.facts.family for one in WORKLOADS if one.facts.family not in DETAILED
+    )
+)
