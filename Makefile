@@ -30,7 +30,7 @@ BUILT := $(VENV)/.built-$(PROFILE)
 # Programs of cargo's that the machine does not have are installed here, not into ~/.cargo.
 CARGO_PROGRAMS := $(abspath $(VENV))/cargo
 WITH_CARGO_PROGRAMS := PATH="$(CARGO_PROGRAMS)/bin:$$PATH"
-BENCH_SERVER := benchmarks/server/target/release/echo-and-flood-server
+BENCH_SERVER := benchmarks/server/target/release/bench-server
 
 # The interpreter of the environment, so that cargo and maturin share what they compiled for it.
 export PYO3_PYTHON := $(abspath $(PY))
