@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 # What a table says of one who needs no event loop; where asyncio serves only to call it.
 NONE = "none"
+# Seconds after which a block is given up: a peer that hangs must not hang the run.
+STUCK = 120.0
 
 
 def installed() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -54,6 +56,6 @@ def run(
     loop = new(kind, patch)
     gc.collect()
     try:
-        return loop.run_until_complete(block())
+        return loop.run_until_complete(asyncio.wait_for(block(), STUCK))
     finally:
         close(loop)

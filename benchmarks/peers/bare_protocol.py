@@ -10,7 +10,7 @@ import os
 import struct
 from base64 import b64encode
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from . import JOBS, Peer
@@ -41,9 +41,8 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asks to be upgraded."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.write(self.request)
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are not its children
+        self.transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
         """Hands on what has come since the last whole frame."""
