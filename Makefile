@@ -40,8 +40,8 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
 	check-stubs check-dependencies format matrix conformance conformance-short attacks bench \
-	bench-short bench-compression bench-deflate bench-engine fuzz-smoke fuzz asan miri wheel strace-echo clean \
-	cargo cargo-fuzz cargo-deny
+	bench-short bench-compression bench-deflate bench-engine fuzz-smoke fuzz asan miri wheel \
+	strace-echo clean cargo cargo-fuzz cargo-deny
 
 help: ## this list
 	@echo "make demo   an echo server on this machine, and the documents' programs against it"
