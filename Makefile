@@ -40,8 +40,8 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
 	check-stubs check-dependencies format matrix conformance conformance-short attacks bench \
-	bench-short bench-compression bench-deflate fuzz-smoke fuzz asan miri wheel strace-echo clean \
-	cargo cargo-fuzz cargo-deny
+	bench-short bench-compression bench-deflate bench-engine fuzz-smoke fuzz asan miri wheel \
+	strace-echo clean cargo cargo-fuzz cargo-deny
 
 help: ## this list
 	@echo "make demo   an echo server on this machine, and the documents' programs against it"
@@ -78,12 +78,14 @@ check-rust: $(VENV)/.made
 	cargo fmt --check
 	cargo fmt --check --manifest-path benchmarks/server/Cargo.toml
 	cargo fmt --check --manifest-path benchmarks/deflate/Cargo.toml
+	cargo fmt --check --manifest-path benchmarks/engine/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features --features net -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets -- --deny warnings
-	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/server/Cargo.toml -- --deny warnings
+	cargo clippy $(CARGO_ARGS) --all-targets --manifest-path benchmarks/server/Cargo.toml -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/deflate/Cargo.toml -- --deny warnings
+	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/engine/Cargo.toml -- --deny warnings
 
 check-dependencies: ## licences, sources, known faults of the crates; needs cargo-deny
 	@$(WITH_CARGO_PROGRAMS); if command -v cargo-deny >/dev/null; then cargo deny check $(DENY_CHECKS); \
@@ -101,6 +103,7 @@ format: $(VENV)/.group-check ## lays out Rust and Python
 	cargo fmt
 	cargo fmt --manifest-path benchmarks/server/Cargo.toml
 	cargo fmt --manifest-path benchmarks/deflate/Cargo.toml
+	cargo fmt --manifest-path benchmarks/engine/Cargo.toml
 	cargo fmt --manifest-path fuzz/Cargo.toml
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
@@ -132,6 +135,9 @@ bench-compression: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## permessage-d
 bench-deflate: cargo ## the implementations of zlib side by side; zlib-ng too, if there is a cmake
 	cargo run $(CARGO_ARGS) --release --manifest-path benchmarks/deflate/Cargo.toml \
 		$(if $(shell command -v cmake),--features zlib-ng) -- $(BENCH_ARGS)
+
+bench-engine: cargo ## masking, parsing, UTF-8 and compression by themselves, in bytes a cycle
+	cargo run $(CARGO_ARGS) --release --manifest-path benchmarks/engine/Cargo.toml -- --bench $(BENCH_ARGS)
 
 fuzz-smoke: $(VENV)/.made cargo-fuzz ## every fuzz target for a minute: FUZZ_SECONDS
 	$(WITH_CARGO_PROGRAMS) $(PY) tools/fuzz.py --seconds $(FUZZ_SECONDS)
@@ -194,6 +200,6 @@ $(BUILT): $(SOURCES) $(VENV)/.group-build $(VENV)/.group-test
 	$(PIP) install --force-reinstall --no-deps --no-index $(VENV)/wheel/*.whl
 	@touch $@
 
-$(BENCH_SERVER): $(wildcard benchmarks/server/Cargo.*) $(wildcard benchmarks/server/src/*.rs)
+$(BENCH_SERVER): $(wildcard benchmarks/server/Cargo.*) $(shell find benchmarks/server/src)
 	cargo build $(CARGO_ARGS) --release --manifest-path benchmarks/server/Cargo.toml \
 		--target-dir benchmarks/server/target

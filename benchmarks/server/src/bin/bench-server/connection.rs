@@ -121,9 +121,10 @@ impl Connection {
             return Ok(());
         }
         if self.unsent.is_empty() && !self.floods() {
-            self.sent = self.stream.send(answer)?;
-            if self.sent < answer.len() {
+            let sent = self.stream.send(answer)?;
+            if sent < answer.len() {
                 mem::swap(&mut self.unsent, answer);
+                self.sent = sent;
             }
         } else {
             self.unsent.extend_from_slice(answer);
@@ -158,6 +159,7 @@ impl Connection {
                 return Ok(false);
             }
             self.unsent.clear();
+            self.sent = 0;
         }
         Ok(true)
     }
