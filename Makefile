@@ -40,14 +40,14 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
 	check-stubs check-dependencies format matrix conformance conformance-short attacks bench \
-	bench-short bench-compression bench-deflate bench-engine fuzz-smoke fuzz asan miri wheel \
+	bench-quick bench-short bench-compression bench-deflate bench-engine fuzz-smoke fuzz asan miri wheel \
 	strace-echo clean cargo cargo-fuzz cargo-deny
 
 help: ## this list
 	@echo "make demo   an echo server on this machine, and the documents' programs against it"
 	@echo "make test   everything that is tested"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter, VENV=.venv-3.12 the environment's place,"
 	@echo "PYTEST_ARGS='-k close' the tests, PROFILE=dev a quick build."
@@ -122,15 +122,18 @@ conformance-short: $(BUILT) ## a part of it, in under two minutes
 attacks: $(BUILT) ## what each attack of a hostile server costs in memory, as a table
 	PYTHONPATH=tests $(PY) -m hostile $(ATTACKS_ARGS)
 
-bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## echo and flood beside other clients
-	$(PY) -m benchmarks.echo_and_flood $(BENCH_ARGS)
+BENCH := $(PY) -m benchmarks
+bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## every workload beside other clients, and the page
+	$(BENCH) --json benchmarks/results.json --page benchmarks $(BENCH_ARGS)
 
-bench-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the same, only to see that it runs
-	$(PY) -m benchmarks.echo_and_flood --short $(BENCH_ARGS)
-	$(PY) -m benchmarks.compression --short --loops asyncio --levels
+bench-quick: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the main workloads, in two minutes
+	$(BENCH) --quick $(BENCH_ARGS)
 
-bench-compression: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## permessage-deflate, likewise
-	$(PY) -m benchmarks.compression $(BENCH_ARGS)
+bench-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## every workload, only to see that it runs
+	$(BENCH) --short $(BENCH_ARGS)
+
+bench-compression: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## permessage-deflate in detail
+	$(BENCH) --workloads compressed compressed-detail $(BENCH_ARGS)
 
 bench-deflate: cargo ## the implementations of zlib side by side; zlib-ng too, if there is a cmake
 	cargo run $(CARGO_ARGS) --release --manifest-path benchmarks/deflate/Cargo.toml \

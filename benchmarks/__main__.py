@@ -17,6 +17,7 @@ from benchmarks import options as command_line
 from benchmarks import peers, workloads
 from benchmarks.method import machine, rounds, server
 from benchmarks.method.results import Results
+from benchmarks.page import tables
 from benchmarks.workloads import catalogue, pairs
 
 if TYPE_CHECKING:
@@ -47,14 +48,16 @@ def main() -> None:
         {contender.name: contender.role for contender in contenders},
         {one.name: one.never_resumes for one in contenders if one.never_resumes},
     )
-    with tempfile.TemporaryDirectory() as directory, server.running(
-        Path(directory), options.server
-    ) as running:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        server.running(Path(directory), options.server) as running,
+    ):
         bench = workloads.Bench(running, tuple(options.loops), options.short)
         for measured in chosen:
             measure(measured, contenders, bench, options, results)
     if options.json:
         results.write(options.json)
+    print(tables.all_of(results))
 
 
 def measure(
@@ -76,7 +79,8 @@ def measure(
         series = rounds.measure(facts.name, turns, count, options.block)
         if measured.paired:
             block = min(PAIRED_BLOCK, options.block)
-            results.pairs.extend(pairs.measure(turns, series, PAIRS_A_ROUND * count, block))
+            pairs_a_round = 1 if options.short else PAIRS_A_ROUND
+            results.pairs.extend(pairs.measure(turns, series, pairs_a_round * count, block))
     print(file=sys.stderr)
     results.workloads.append(facts)
     results.series.extend(series)

@@ -27,7 +27,7 @@ QUICK = {
     "rounds": 5,
     "block": 0.25,
 }
-SHORT = {"rounds": 1, "block": 0.005}
+SHORT = {"rounds": 1, "block": 0.0}
 FULL = {
     "workloads": list(catalogue.FAMILIES),
     "peers": [name for name in peers.NAMES if name not in DETAILS],
@@ -41,14 +41,23 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The options, with the defaults of the form that was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument
-    add("--workloads", nargs="+", metavar="NAME", help=f"families ({', '.join(catalogue.FAMILIES)},"
-        f" {', '.join(catalogue.DETAILED)}), or how a workload's name begins")
+    add(
+        "--workloads",
+        nargs="+",
+        metavar="NAME",
+        help=f"families ({', '.join(catalogue.FAMILIES)},"
+        f" {', '.join(catalogue.DETAILED)}), or how a workload's name begins",
+    )
     add("--peers", nargs="+", choices=peers.NAMES, metavar="FILE", help="files of benchmarks/peers")
     add("--loops", nargs="+", choices=list(event_loops.LOOPS))
     add("--rounds", type=int)
     add("--block", type=float, help="seconds that one peer's turn is to take")
-    add("--keep-awake", choices=("auto", "always", "never"), default="auto",
-        help="spin at idle priority: a virtual CPU that sleeps takes long to wake")
+    add(
+        "--keep-awake",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="spin at idle priority: a virtual CPU that sleeps takes long to wake",
+    )
     add("--server", type=Path, default=server.PROGRAM)
     add("--json", type=Path, help="a file for every sample")
     add("--page", type=Path, help="a folder for RESULTS.md and its plots")

@@ -36,7 +36,9 @@ class Turn(ABC):
         """One block of so many operations."""
 
     def warm_up(self, seconds: float) -> None:
-        """Finds how many operations take so long, by blocks that grow."""
+        """Finds how many operations take so long, by blocks that grow; no time, no search."""
+        if seconds == 0:
+            return
         for _ in range(6):
             elapsed = self.take()["seconds"] * self.operations
             enough = elapsed > seconds / 4
@@ -46,9 +48,7 @@ class Turn(ABC):
                 return
 
 
-def measure(
-    workload: str, turns: Sequence[Turn], rounds: int, block: float
-) -> list[Series]:
+def measure(workload: str, turns: Sequence[Turn], rounds: int, block: float) -> list[Series]:
     """All rounds of one workload."""
     series = [Series(workload, turn.contender, turn.loop) for turn in turns]
     for turn in turns:

@@ -103,7 +103,7 @@ class Outside:
     """A client that is a program of its own, measured by itself."""
 
     name: str
-    # URI, CA file, job, size, count: to the seconds and the CPU's seconds of the whole.
+    # URI without a resource, CA file, job, size, count: to the seconds and the CPU's seconds of the whole.
     run: Callable[[str, Path, str, int, int], tuple[float, float]]
     jobs: frozenset[str]
     role: str = "floor"

@@ -60,9 +60,14 @@ class Client:
 async def open_client(uri: str, trust: Trust | None) -> Client:
     """A connection that does nothing but what is measured, used by one thread alone."""
     options = {} if trust is None else {"context": trust.context}
-    return Client(cast("WebSocket", create_connection(
-        uri, sslopt=options, enable_multithread=False, skip_utf8_validation=False
-    )))
+    return Client(
+        cast(
+            "WebSocket",
+            create_connection(
+                uri, sslopt=options, enable_multithread=False, skip_utf8_validation=False
+            ),
+        )
+    )
 
 
 PEERS = (

@@ -76,8 +76,10 @@ def session(ca_file: Path | None) -> wreq.Client:
 
 def fresh_session(ca_file: Path | None) -> wreq.Client:
     """One that has been nowhere yet."""
-    return wreq.Client(no_proxy=True) if ca_file is None else wreq.Client(
-        no_proxy=True, tls_verify=ca_file
+    return (
+        wreq.Client(no_proxy=True)
+        if ca_file is None
+        else wreq.Client(no_proxy=True, tls_verify=ca_file)
     )
 
 

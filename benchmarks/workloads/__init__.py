@@ -74,8 +74,8 @@ class Job:
     # The resource, and what is done there, for so many operations.
     resource: Callable[[int], str]
     work: Callable[[Client, int], Awaitable[Figures]]
-    open: Callable[[Peer, str, peers.Trust | None], Awaitable[Client]] = (
-        lambda peer, uri, trust: peer.open(uri, trust)
+    open: Callable[[Peer, str, peers.Trust | None], Awaitable[Client]] = lambda peer, uri, trust: (
+        peer.open(uri, trust)
     )
 
     def turns(self, contender: Contender, bench: Bench) -> list[Turn]:
@@ -94,7 +94,12 @@ class Talk(Turn):
 
     def take(self) -> Figures:
         """One block."""
-        return event_loops.run(self.loop, self.peer.patch, self._block)
+        try:
+            return event_loops.run(self.loop, self.peer.patch, self._block)
+        except Exception as error:
+            raise RuntimeError(
+                f"{self.contender} on {self.loop} failed in {self.job.title}"
+            ) from error
 
     async def open(self) -> Client:
         """A connection that is ready for the job."""
@@ -120,14 +125,15 @@ class Away(Turn):
     def take(self) -> Figures:
         """One block."""
         server, job = self.bench.server, self.job
-        uri = server.uri(job.resource(self.operations), tls=job.tls)
+        uri = server.uri("", tls=job.tls)
         before = server.cpu_seconds()
         seconds, cpu = self.outside.run(uri, server.ca_file, job.name, job.size, self.operations)
         busy = server.cpu_seconds() - before
         return {
             "seconds": seconds / self.operations,
             "cpu": cpu / self.operations,
-            "server": busy / seconds,
+            # It does its job twice, the first time to warm up.
+            "server": busy / 2 / seconds,
         }
 
 
@@ -145,11 +151,13 @@ def binary(size: int) -> bytes:
 
 
 def select(offered: Sequence[Measured], names: Sequence[str]) -> list[Measured]:
-    """Those of a family, or whose name begins so."""
-    return [
-        measured
-        for measured in offered
-        if any(
-            name == measured.facts.family or measured.facts.name.startswith(name) for name in names
+    """Those that are called so, else those of the family, else those whose name begins so."""
+    chosen = set()
+    for name in names:
+        ways = (
+            [one for one in offered if one.facts.name == name],
+            [one for one in offered if one.facts.family == name],
+            [one for one in offered if one.facts.name.startswith(name)],
         )
-    ]
+        chosen.update(next((found for found in ways if found), []))
+    return [one for one in offered if one in chosen]

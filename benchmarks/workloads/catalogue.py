@@ -13,7 +13,5 @@ WORKLOADS: tuple[Measured, ...] = (*echo.WORKLOADS, *flood.WORKLOADS, *sink.WORK
 # Measured only when asked for by name.
 DETAILED = ("compressed-detail",)
 FAMILIES = tuple(
-    dict.fromkeys(
-        one.facts.family for one in WORKLOADS if one.facts.family not in DETAILED
-    )
+    dict.fromkeys(one.facts.family for one in WORKLOADS if one.facts.family not in DETAILED)
 )

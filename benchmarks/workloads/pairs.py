@@ -82,6 +82,4 @@ def _pair(one: tuple[Talk, float], other: tuple[Talk, float], count: int, block:
         side.close()
     print(":", end="", flush=True, file=sys.stderr)
     mine, rival = one[0], other[0]
-    return Pairs(
-        mine.job.title, mine.contender, mine.loop, rival.contender, rival.loop, ratios
-    )
+    return Pairs(mine.job.title, mine.contender, mine.loop, rival.contender, rival.loop, ratios)

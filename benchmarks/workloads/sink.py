@@ -31,7 +31,9 @@ class Sink(Measured):
             baseline=PICOWS,
             awake=False,
         )
-        self.job = Job(self.facts.name, "sink", size, tls, lambda count: f"/sink?count={count}", self._work)
+        self.job = Job(
+            self.facts.name, "sink", size, tls, lambda count: f"/sink?count={count}", self._work
+        )
 
     def takes(self, contender: Contender) -> bool:
         """Everyone."""
