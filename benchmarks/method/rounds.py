@@ -26,6 +26,8 @@ class Turn(ABC):
     # How many operations are a block: found by warming up, within these bounds.
     least = 4
     most = 4_000_000
+    # How many of the reader's operations one of them is.
+    worth = 1.0
 
     def __init__(self, contender: str, loop: str) -> None:
         self.contender, self.loop = contender, loop
@@ -40,7 +42,7 @@ class Turn(ABC):
         if seconds == 0:
             return
         for _ in range(6):
-            elapsed = self.take()["seconds"] * self.operations
+            elapsed = self.take()["seconds"] * self.operations * self.worth
             enough = elapsed > seconds / 4
             factor = min(32.0, seconds / max(elapsed, 1e-9))
             self.operations = round(min(self.most, max(self.least, self.operations * factor)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -96,6 +96,8 @@ class Peer:
     never_resumes: str = ""
     # Why it cannot take part, or nothing.
     missing: str = ""
+    # The file of this package that offers it; `load` says so.
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class Outside:
     packages: tuple[str, ...] = ()
     never_resumes: str = ""
     missing: str = ""
+    file: str = ""
 
 
 Contender = Peer | Outside
@@ -125,6 +128,6 @@ def load(names: Sequence[str]) -> tuple[list[Contender], list[str]]:
         except ImportError as error:
             left_out.append(f"{name}: {error}")
             continue
-        found += [peer for peer in offered if not peer.missing]
+        found += [replace(peer, file=name) for peer in offered if not peer.missing]
         left_out += [f"{peer.name}: {peer.missing}" for peer in offered if peer.missing]
     return found, left_out

@@ -17,7 +17,7 @@ PROGRAM = RELEASE / "native-client"
 
 def run(uri: str, ca_file: Path, job: str, size: int, count: int) -> tuple[float, float]:
     """Seconds and the CPU's seconds, as the program measured itself on the client's core."""
-    command = [PROGRAM, uri, ca_file, job, str(size), str(count)]
+    command = [str(PROGRAM), uri, str(ca_file), job, str(size), str(count)]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     seconds, cpu = finished.stdout.split()
     return float(seconds), float(cpu)
@@ -27,7 +27,7 @@ PEERS = (
     Outside(
         "Rust without Python",
         run,
-        jobs=frozenset(("echo", "flood", "sink")),
+        jobs=frozenset(("echo", "flood", "sink", "connect")),
         missing="" if PROGRAM.exists() else f"{PROGRAM.name} is not built",
     ),
 )

@@ -24,19 +24,20 @@ if TYPE_CHECKING:
 class Client(WSListener):
     """Jobs inside `on_ws_frame`, a class each; only the end of a job wakes a coroutine.
 
-    It need not ask for the type: the only other frame is the Close, when nothing is left.
+    It need not ask for the type: the only other frame is the Close, which comes after the job.
     """
 
     transport: WSTransport
-    done: asyncio.Future[bytes | str]
+    done: asyncio.Future[bytes | str] | None = None
     left = 1
     paused: asyncio.Future[None] | None = None
     times: list[float]
-    payload: bytes
+    payload = b""
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Keeps what sends."""
         self.transport = transport
+        self.times = []
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:  # noqa: ARG002
         """A sink's answer."""
@@ -44,7 +45,7 @@ class Client(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002
         """A connection lost in the middle of a job must not wait for ever."""
-        for future in (self.paused, vars(self).get("done")):
+        for future in (self.paused, self.done):
             if future is not None and not future.done():
                 future.set_exception(ConnectionError("the server has gone"))
 
@@ -73,7 +74,7 @@ class Client(WSListener):
         self.done = asyncio.get_running_loop().create_future()
         send = self.transport.send
         for message in messages:
-            send(WSMsgType.BINARY, message)  # type: ignore[arg-type] # a str cannot come here
+            send(WSMsgType.BINARY, message)
             if self.paused is not None:
                 await self.paused
         return int(await self.done)
@@ -90,7 +91,7 @@ class Client(WSListener):
         return await self.done
 
     def _end(self, message: bytes | str) -> None:
-        if not self.done.done():
+        if self.done is not None and not self.done.done():
             self.done.set_result(message)
 
 
@@ -102,7 +103,7 @@ class Echo(Client):
         message = frame.get_payload_as_bytes()
         self.times.append(perf_counter())
         self.left -= 1
-        if self.left:
+        if self.left > 0:
             transport.send(WSMsgType.BINARY, self.payload)
         else:
             self._end(message)

@@ -74,6 +74,8 @@ class Job:
     # The resource, and what is done there, for so many operations.
     resource: Callable[[int], str]
     work: Callable[[Client, int], Awaitable[Figures]]
+    # How many of the reader's operations one of these is.
+    worth: float = 1.0
     open: Callable[[Peer, str, peers.Trust | None], Awaitable[Client]] = lambda peer, uri, trust: (
         peer.open(uri, trust)
     )
@@ -91,6 +93,7 @@ class Talk(Turn):
     def __init__(self, peer: Peer, loop: str, bench: Bench, job: Job) -> None:
         super().__init__(peer.name, loop)
         self.peer, self.bench, self.job = peer, bench, job
+        self.worth = job.worth
 
     def take(self) -> Figures:
         """One block."""
@@ -110,7 +113,7 @@ class Talk(Turn):
         client = await self.open()
         watch = Stopwatch(self.bench.server)
         found = await self.job.work(client, self.operations)
-        figures = {**watch.figures(self.operations), **found}
+        figures = {**watch.figures(self.operations * self.job.worth), **found}
         await client.close()
         return figures
 
