@@ -17,7 +17,7 @@ from benchmarks import options as command_line
 from benchmarks import peers, workloads
 from benchmarks.method import machine, rounds, server
 from benchmarks.method.results import Results
-from benchmarks.page import tables
+from benchmarks.page import tables, targets, writing
 from benchmarks.workloads import catalogue, pairs
 
 if TYPE_CHECKING:
@@ -57,7 +57,10 @@ def main() -> None:
             measure(measured, contenders, bench, options, results)
     if options.json:
         results.write(options.json)
+    if options.page:
+        writing.write(results, options.page)
     print(tables.all_of(results))
+    print(targets.table(results))
 
 
 def measure(

@@ -1,7 +1,8 @@
-"""What was measured, sample by sample, and how it lies in JSON: whoever doubts a median takes another.
+"""What was measured, sample by sample, and how it lies in JSON.
 
 A figure is a list, one value a round, in the order of the rounds: values of one round stand at the
-same place in every series of a workload. It neither measures nor prints.
+same place in every series of a workload, and whoever doubts a median takes another.
+It neither measures nor prints.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Medians with their spread, ratios of one round, and the units that people read. It prints nothing.
+"""Medians with their spread, ratios of one round, and the units that people read.
 
 A ratio is always of cost, ours or the row's over the other's: below 1 is cheaper than the other.
 """
@@ -6,11 +6,12 @@ A ratio is always of cost, ours or the row's over the other's: below 1 is cheape
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from benchmarks.method.results import Results, Series
 
 

@@ -48,7 +48,7 @@ class Client(Protocol):
         The result is the time at which each came back.
         """
 
-    async def flood(self, count: int, text: bool) -> bytes | str | memoryview:  # noqa: FBT001
+    async def flood(self, count: int, text: bool) -> bytes | str | memoryview:
         """Asks for a flood and receives its `count` messages, each an object of its own.
 
         The result is the last.
@@ -105,7 +105,7 @@ class Outside:
     """A client that is a program of its own, measured by itself."""
 
     name: str
-    # URI without a resource, CA file, job, size, count: to the seconds and the CPU's seconds of the whole.
+    # URI without a resource, CA file, job, size, count: to seconds and CPU seconds of the whole.
     run: Callable[[str, Path, str, int, int], tuple[float, float]]
     jobs: frozenset[str]
     role: str = "floor"
@@ -116,6 +116,12 @@ class Outside:
 
 
 Contender = Peer | Outside
+
+
+def accelerated_by(*modules: str) -> None:
+    """Without its C a client is not at its fastest: then it is left out, by an ImportError."""
+    for module in modules:
+        importlib.import_module(module)
 
 
 def load(names: Sequence[str]) -> tuple[list[Contender], list[str]]:

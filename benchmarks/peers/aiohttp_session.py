@@ -5,16 +5,16 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import aiohttp._websocket.mask
-import aiohttp._websocket.reader_c  # noqa: F401 - without its C it is not at its fastest
 from aiohttp import ClientSession, ClientWebSocketResponse
 
-from . import DEFLATING, Peer
+from . import DEFLATING, Peer, accelerated_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from . import Trust
+
+accelerated_by("aiohttp._websocket.mask", "aiohttp._websocket.reader_c")
 
 
 class Client:
@@ -34,7 +34,7 @@ class Client:
             times.append(perf_counter())
         return times
 
-    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: FBT001
+    async def flood(self, count: int, text: bool) -> bytes | str:
         """Asks once, receives `count` messages."""
         receive = self.connection.receive_str if text else self.connection.receive_bytes
         await self.connection.send_str("go")

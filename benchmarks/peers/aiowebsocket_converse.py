@@ -33,7 +33,7 @@ class Client:
             times.append(perf_counter())
         return times
 
-    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002, FBT001
+    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002
         """Asks once, receives `count` messages."""
         receive = self.converse.receive
         await self.converse.send("go")

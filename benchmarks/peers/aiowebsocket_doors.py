@@ -22,7 +22,7 @@ BATCH = 256
 class ReceivesMany(aiowebsocket_connect.Client):
     """A flood by `await recv_many`."""
 
-    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002, FBT001
+    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002
         """Asks once, receives `count` messages in lists."""
         connection: Any = self.connection
         return await _many(connection.send, connection.recv_many, count)
@@ -31,7 +31,7 @@ class ReceivesMany(aiowebsocket_connect.Client):
 class ConverseReceivesMany(aiowebsocket_converse.Client):
     """A flood by `await receive_many`."""
 
-    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002, FBT001
+    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002
         """Asks once, receives `count` messages in lists."""
         return await _many(self.converse.send, self.converse.receive_many, count)
 

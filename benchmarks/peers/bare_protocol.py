@@ -68,7 +68,7 @@ class Client(asyncio.Protocol):
         await self._start(self.again, count)
         return self.times
 
-    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: FBT001
+    async def flood(self, count: int, text: bool) -> bytes | str:
         """Asks once, receives `count` messages; a text is not made into a str but at the end."""
         self.again = b""
         last = await self._start(frame(FIN_TEXT, b"go"), count)
@@ -153,7 +153,7 @@ async def open_client(uri: str, trust: Trust | None) -> Client:
     context = None if trust is None else trust.context
     loop = asyncio.get_running_loop()
     _, client = await loop.create_connection(
-        lambda: Client(request.encode()), parts.hostname, parts.port, ssl=context
+        lambda: Client(request.encode()), parts.hostname or "", parts.port or 0, ssl=context
     )
     await client.done
     return client

@@ -1,4 +1,4 @@
-"""A floor: the same jobs by a program in Rust, without Python. What is left above it is Python's."""
+"""A floor: the same jobs by a program in Rust, without Python. What is above it is Python's."""
 
 from __future__ import annotations
 

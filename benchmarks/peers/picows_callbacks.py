@@ -65,7 +65,7 @@ class Client(WSListener):
         await self._start(payload, count)
         return self.times
 
-    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002, FBT001
+    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002
         """Asks once, receives `count` messages."""
         return await self._start(b"go", count)
 

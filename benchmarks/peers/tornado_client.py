@@ -5,16 +5,17 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import tornado.speedups  # noqa: F401 - without its C it is not at its fastest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from . import DEFLATING, Peer
+from . import DEFLATING, Peer, accelerated_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from . import Trust
+
+accelerated_by("tornado.speedups")
 
 # Its limit cannot be taken away, only raised.
 LIMIT = 2**30
@@ -36,7 +37,7 @@ class Client:
             times.append(perf_counter())
         return times
 
-    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002, FBT001
+    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002
         """Asks once, receives `count` messages."""
         read = self.connection.read_message
         await self.connection.write_message("go")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-import wsaccel.utf8validator
-import wsaccel.xormask  # noqa: F401 - without its C it is not at its fastest
 from websocket import WebSocket, create_connection
 
-from . import Peer
+from . import Peer, accelerated_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from . import Trust
+
+accelerated_by("wsaccel.utf8validator", "wsaccel.xormask")
 
 
 class Client:
@@ -33,7 +33,7 @@ class Client:
             times.append(perf_counter())
         return times
 
-    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002, FBT001
+    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002
         """Asks once, receives `count` messages."""
         recv = self.connection.recv
         self.connection.send("go")
@@ -60,14 +60,7 @@ class Client:
 async def open_client(uri: str, trust: Trust | None) -> Client:
     """A connection that does nothing but what is measured, used by one thread alone."""
     options = {} if trust is None else {"context": trust.context}
-    return Client(
-        cast(
-            "WebSocket",
-            create_connection(
-                uri, sslopt=options, enable_multithread=False, skip_utf8_validation=False
-            ),
-        )
-    )
+    return Client(create_connection(uri, sslopt=options, enable_multithread=False))
 
 
 PEERS = (

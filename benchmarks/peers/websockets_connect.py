@@ -5,15 +5,16 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import websockets.speedups  # noqa: F401 - without its C it is not at its fastest
 from websockets.asyncio.client import connect
 
-from . import DEFLATING, Peer
+from . import DEFLATING, Peer, accelerated_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from . import Trust
+
+accelerated_by("websockets.speedups")
 
 
 class Client:
@@ -33,7 +34,7 @@ class Client:
             times.append(perf_counter())
         return times
 
-    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002, FBT001
+    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002
         """Asks once, receives `count` messages."""
         recv = self.connection.recv
         await self.connection.send("go")

@@ -39,7 +39,7 @@ class Client:
             times.append(perf_counter())
         return times
 
-    async def flood(self, count: int, text: bool) -> bytes | str | memoryview:  # noqa: ARG002, FBT001
+    async def flood(self, count: int, text: bool) -> bytes | str | memoryview:  # noqa: ARG002
         """Asks once, receives `count` messages."""
         recv = self.connection.recv
         await self.connection.send(Message.from_text("go"))

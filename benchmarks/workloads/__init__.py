@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from benchmarks import peers
 from benchmarks.method import event_loops
-from benchmarks.method.results import Workload
 from benchmarks.method.rounds import Stopwatch, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from benchmarks.method.results import Figures
+    from benchmarks.method.results import Figures, Workload
     from benchmarks.method.server import Server
     from benchmarks.peers import Client, Contender, Outside, Peer
 

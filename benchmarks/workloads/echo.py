@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ class Echo(Measured):
 
     async def _work(self, client: Client, count: int) -> Figures:
         times = [perf_counter(), *await client.echo(self.payload, count)]
-        each = sorted(after - before for before, after in zip(times, times[1:], strict=False))
+        each = sorted(after - before for before, after in itertools.pairwise(times))
         if len(each) != count:
             raise ConnectionError(f"{len(each)} echoes came back of {count}")
         return {"p50": statistics.median(each), "p99": each[int(0.99 * count)]}

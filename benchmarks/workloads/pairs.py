@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from benchmarks.method.results import Figures, Series
     from benchmarks.method.rounds import Turn
 
-# Who ours is paired with, by how the name begins: the configurations of a peer are one rival.
-RIVALS = (PICOWS, "websockets")
+# Whom ours is paired with: of the configurations of a peer the best.
+RIVALS = ((PICOWS, f"{PICOWS}, aiofastnet"), ("websockets",))
 OURS = ("ours", "door")
 
 
@@ -61,8 +61,8 @@ def measure(
     }
     ours = [found for found in talks.values() if found[0].peer.role in OURS]
     best = []
-    for rival in RIVALS:
-        found = [talk for (name, _), talk in talks.items() if name.split(",")[0] == rival]
+    for names in RIVALS:
+        found = [talk for (name, _), talk in talks.items() if name in names]
         best += [min(found, key=lambda talk: talk[1])] if found else []
     return [_pair(one, other, count, block) for one in ours for other in best]
 
@@ -81,5 +81,5 @@ def _pair(one: tuple[Talk, float], other: tuple[Talk, float], count: int, block:
     for side in held:
         side.close()
     print(":", end="", flush=True, file=sys.stderr)
-    mine, rival = one[0], other[0]
-    return Pairs(mine.job.title, mine.contender, mine.loop, rival.contender, rival.loop, ratios)
+    ours, rival = one[0], other[0]
+    return Pairs(ours.job.title, ours.contender, ours.loop, rival.contender, rival.loop, ratios)

@@ -7,6 +7,7 @@ import sys
 import zlib
 from functools import cache
 from importlib.metadata import distribution
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -137,7 +138,7 @@ def _require(package: str, needed: dict[str, None]) -> None:
 def _sizes(package: str) -> tuple[int, int]:
     installed = packed = 0
     for file in distribution(package).files or ():
-        path = file.locate()
+        path = Path(file.locate())
         # What Python compiled after the installation is not the package's.
         if file.suffix != ".pyc" and path.is_file():
             content = path.read_bytes()
