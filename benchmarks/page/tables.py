@@ -24,6 +24,7 @@ def table(workload: Workload, results: Results) -> str:
     for loop in dict.fromkeys(series.loop for series in here):
         mine = [series for series in here if series.loop == loop]
         lines += _on_loop(workload, mine, results)
+    lines += _pairs(workload, results)
     return (
         f"### {workload.name}\n\nOne operation: {workload.operation}.\n" + "\n".join(lines) + "\n"
     )
@@ -53,5 +54,17 @@ def _on_loop(workload: Workload, here: list[Series], results: Results) -> list[s
         ]
         if baseline:
             cells.append(str(Spread.of(ratios(series, baseline, workload.figure))))
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _pairs(workload: Workload, results: Results) -> list[str]:
+    here = [pairs for pairs in results.pairs if pairs.workload == workload.name]
+    if not here:
+        return []
+    lines = ["", "| in pairs | beside | time | p50 | CPU |", "|---|---|---|---|---|"]
+    for pairs in here:
+        cells = [f"{pairs.contender} ({pairs.loop})", f"{pairs.rival} ({pairs.rival_loop})"]
+        cells += [str(Spread.of(pairs.figures[name])) for name in ("seconds", "p50", "cpu")]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
