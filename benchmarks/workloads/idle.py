@@ -29,18 +29,16 @@ if TYPE_CHECKING:
     from . import Bench
 
 CONNECTIONS_OF_A_TRIAL = 5
-# A connection's objects are made on many pages: what lies around them evens out.
-ROUNDS = 3
+# A connection's objects are made on many pages: among so many what lies around them evens out.
+ROUNDS = {1_000: 3, 5_000: 1}
 STATM = Path("/proc/self/statm")
 
 
 class Idle(Measured):
     """So many connections, plain or over TLS."""
 
-    rounds = ROUNDS
-
     def __init__(self, connections: int, *, tls: bool = False) -> None:
-        self.connections, self.tls = connections, tls
+        self.connections, self.tls, self.rounds = connections, tls, ROUNDS[connections]
         self.facts = Workload(
             name=f"idle {connections:,}{', TLS' if tls else ''}",
             family="idle",
@@ -115,7 +113,7 @@ def _resident() -> int:
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-WORKLOADS = tuple(Idle(count, tls=tls) for count in (1_000, 5_000) for tls in (False, True))
+WORKLOADS = tuple(Idle(count, tls=tls) for count in ROUNDS for tls in (False, True))
 
 if __name__ == "__main__":
     hold(*sys.argv[1:])
