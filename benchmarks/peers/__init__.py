@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
     from pathlib import Path
 
 # Every file, in the order of the tables; the last line's are of the detailed compression alone.
@@ -90,6 +90,8 @@ class Peer:
     open_deflating: Callable[[str], Awaitable[Client]] | None = None
     # What it does to an event loop before it runs on it.
     patch: Callable[[asyncio.AbstractEventLoop], object] | None = None
+    # What its connections share on a loop, given up when they are closed.
+    finish: Callable[[], Coroutine[None, None, None]] | None = None
     # Its coroutines never wait: it blocks the thread that it is called in.
     blocking: bool = False
     # Why its TLS connections are full handshakes even when it has been there before.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from aiohttp import ClientSession, ClientWebSocketResponse
+from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector
 
 from . import DEFLATING, Peer, accelerated_by
 
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 accelerated_by("aiohttp._websocket.mask", "aiohttp._websocket.reader_c")
 
 
+SESSIONS: dict[asyncio.AbstractEventLoop, ClientSession] = {}
+
+
 class Client:
     """Every job by `await send_bytes` and `await receive_bytes`, or their like for text."""
 
-    def __init__(self, session: ClientSession, connection: ClientWebSocketResponse[bool]) -> None:
-        self.session = session
+    def __init__(self, connection: ClientWebSocketResponse[bool]) -> None:
         self.connection = connection
 
     async def echo(self, payload: bytes, count: int) -> list[float]:
@@ -56,21 +59,31 @@ class Client:
     async def close(self) -> None:
         """Says goodbye."""
         await self.connection.close()
-        await self.session.close()
+
+
+def session() -> ClientSession:
+    """One for all connections of a loop, as its documentation advises."""
+    loop = asyncio.get_running_loop()
+    if loop not in SESSIONS:
+        # Without a limit: the crowd has more connections than the hundred that are its default.
+        SESSIONS[loop] = ClientSession(connector=TCPConnector(limit=0))
+    return SESSIONS[loop]
+
+
+async def finish() -> None:
+    """Closes the session of this loop."""
+    await SESSIONS.pop(asyncio.get_running_loop()).close()
 
 
 async def open_client(uri: str, trust: Trust | None) -> Client:
     """A connection that does nothing but what is measured."""
     context = True if trust is None else trust.context
-    session = ClientSession()
-    connection = await session.ws_connect(uri, ssl=context, compress=0, max_msg_size=0)
-    return Client(session, connection)
+    return Client(await session().ws_connect(uri, ssl=context, compress=0, max_msg_size=0))
 
 
 async def open_deflating(uri: str) -> Client:
     """A connection that compresses with the full window: aiohttp does so only if it is told to."""
-    session = ClientSession()
-    return Client(session, await session.ws_connect(uri, compress=15, max_msg_size=0))
+    return Client(await session().ws_connect(uri, compress=15, max_msg_size=0))
 
 
 PEERS = (
@@ -81,6 +94,7 @@ PEERS = (
         open_client,
         jobs=DEFLATING,
         open_deflating=open_deflating,
+        finish=finish,
         never_resumes="asyncio resumes no TLS session",
     ),
 )

@@ -97,7 +97,7 @@ class Talk(Turn):
     def take(self) -> Figures:
         """One block."""
         try:
-            return event_loops.run(self.loop, self.peer.patch, self._block)
+            return event_loops.run(self.loop, self.peer, self._block)
         except Exception as error:
             raise RuntimeError(
                 f"{self.contender} on {self.loop} failed in {self.job.title}"

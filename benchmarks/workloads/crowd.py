@@ -61,7 +61,7 @@ class Echoing(Turn):
 
     def take(self) -> Figures:
         """One block."""
-        return event_loops.run(self.loop, self.peer.patch, self._block)
+        return event_loops.run(self.loop, self.peer, self._block)
 
     async def _block(self) -> Figures:
         uri = self.bench.server.uri("/echo")

@@ -90,7 +90,7 @@ def hold(file: str, name: str, loop: str, count: str, uri: str, ca_file: str = "
     peer = next(one for one in found if isinstance(one, peers.Peer) and one.name == name)
     trust = peers.Trust(Path(ca_file)) if ca_file else None
     kept: list[Client] = []
-    grown = event_loops.new(loop, peer.patch).run_until_complete(
+    grown = event_loops.new(loop, peer).run_until_complete(
         _grown(peer, uri, trust, int(count), kept)
     )
     print(grown / int(count), flush=True)

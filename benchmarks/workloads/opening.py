@@ -67,7 +67,7 @@ class Opening(Turn):
 
     def take(self) -> Figures:
         """One block."""
-        return event_loops.run(self.loop, self.peer.patch, self._block)
+        return event_loops.run(self.loop, self.peer, self._block)
 
     async def _block(self) -> Figures:
         server, trust = self.bench.server, self.trusts[0]

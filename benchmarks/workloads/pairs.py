@@ -32,7 +32,7 @@ class Held:
 
     def __init__(self, talk: Talk, operations: int) -> None:
         self.talk, self.operations = talk, operations
-        self.loop = event_loops.new(talk.loop, talk.peer.patch)
+        self.loop = event_loops.new(talk.loop, talk.peer)
         self.client = self.loop.run_until_complete(talk.open())
 
     def block(self) -> Figures:
@@ -42,7 +42,7 @@ class Held:
     def close(self) -> None:
         """Ends the connection and its loop."""
         self.loop.run_until_complete(self.client.close())
-        event_loops.close(self.loop)
+        event_loops.close(self.loop, self.talk.peer)
 
     async def _block(self) -> Figures:
         watch = Stopwatch(self.talk.bench.server)
