@@ -67,3 +67,5 @@ def running(directory: Path, program: Path = PROGRAM) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
