@@ -6,8 +6,9 @@ Two faces over one engine: `connect` and `ClientConnection` in the shape that pe
 """
 
 from ._core import __version__
-from .client import USER_AGENT, ClientConnection, connect
+from .client import USER_AGENT, connect
 from .compression import PerMessageDeflate
+from .connection import ClientConnection
 from .converses import AioWebSocket, Converse
 from .enumerations import (
     CloseCode,

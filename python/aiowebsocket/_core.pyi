@@ -139,6 +139,28 @@ class ClientConnection(Link):
             TypeError: If the message is of another type.
             UnicodeError: If it cannot be text.
         """
+    def send_many(
+        self,
+        messages: Iterable[_Data],
+        *,
+        text: bool | None = None,
+        compress: bool | None = None,
+    ) -> Operation[None]:
+        """Send messages, which leave together: in one system call where the network takes them.
+
+        For a batch that is at hand. Waits as `send` does. Cancelling it leaves whole messages on
+        the wire, the first of them.
+
+        Args:
+            messages: An iterable of str and bytes-like objects, each a message of its own.
+            text: As for `send`, for all of them.
+            compress: As for `send`, for all of them.
+
+        Raises:
+            ConnectionClosed: When the connection is closed.
+            TypeError: If one of them is of another type; then none has been sent.
+            UnicodeError: If one of them cannot be text; then none has been sent.
+        """
     @overload
     def recv(self, decode: Literal[True]) -> Operation[str]: ...
     @overload
@@ -157,6 +179,21 @@ class ClientConnection(Link):
         Raises:
             ConnectionClosed: When the connection is closed.
             ConcurrencyError: If another coroutine is receiving.
+        """
+    def recv_many(self, max: int | None = None) -> Operation[list[str | bytes]]:  # noqa: A002
+        """Receive all messages that have arrived, one at least, as a list.
+
+        For floods: one awaitable for all that one read of the socket has brought. TEXT is str,
+        BINARY is bytes. Cancelling it is safe: no message is lost.
+
+        Args:
+            max: The most messages to hand out at once; None is no limit but `max_buffered`, which
+                bounds what waits.
+
+        Raises:
+            ConnectionClosed: When the connection is closed.
+            ConcurrencyError: If another coroutine is receiving.
+            ValueError: If `max` is less than 1.
         """
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> Operation[str | bytes]: ...
@@ -201,6 +238,26 @@ class Converse(Link):
             TypeError: If the message is neither str nor bytes-like.
             ValueError: If `mask` is False, or `text` is True and the bytes are not UTF-8.
         """
+    def send_many(
+        self,
+        messages: Iterable[_Data],
+        *,
+        text: bool | None = None,
+        compress: bool | None = None,
+    ) -> Operation[None]:
+        """Send messages, which leave together: in one system call where the network takes them.
+
+        Args:
+            messages: An iterable of str and bytes-like objects, each a message of its own, sent as
+                `send` would.
+            text: As for `send`, for all of them.
+            compress: As for `send`, for all of them.
+
+        Raises:
+            ConnectionClosed: When the connection is known to be closed.
+            TypeError: If one of them is neither str nor bytes-like; then none has been sent.
+            UnicodeError: If one of them cannot be text; then none has been sent.
+        """
     def receive(self, text: bool = False, mask: bool = False) -> Operation[Any]:
         """Receive the next message, as bytes; an empty message is None.
 
@@ -215,6 +272,20 @@ class Converse(Link):
         Raises:
             ConnectionClosed: When the connection is closed; it is an asyncio.IncompleteReadError
                 and a ConnectionResetError as well. Messages that arrived come first.
+        """
+    def receive_many(self, max: int | None = None) -> Operation[list[Any]]:  # noqa: A002
+        """Receive all messages that have arrived, one at least, as a list of bytes.
+
+        For floods: one awaitable for all that one read of the socket has brought. An empty message
+        is None. Where several coroutines receive at once, it leaves a message to each of the others
+        in line. Cancelling it is safe: no message is lost.
+
+        Args:
+            max: The most messages to hand out at once; None is no limit but what has arrived.
+
+        Raises:
+            ConnectionClosed: When the connection is closed.
+            ValueError: If `max` is less than 1.
         """
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> Operation[Any]: ...

@@ -7,6 +7,7 @@ message is native (`_core.Converse`); this file adds the rest.
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -39,18 +40,20 @@ class Converse(_core.Converse):
 
     `await converse.send(message)`, `await converse.receive()`, and
     `async for message in converse`, which ends when the connection ends in good order.
-
-    Attributes:
-        subprotocol: The subprotocol that the server chose, or None.
-        response: The server's response to the opening handshake (RFC 6455 4.2.2).
     """
 
-    subprotocol: str | None
-    response: Response
-
     def __init__(self, opened: _core.Opened, _settings: Settings) -> None:
-        self.subprotocol = opened.subprotocol
-        self.response = opened.response
+        self._opened = opened
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that the server chose, or None."""
+        return self._opened.subprotocol
+
+    @cached_property
+    def response(self) -> Response:
+        """The server's response to the opening handshake (RFC 6455 4.2.2)."""
+        return self._opened.response
 
     @property
     def get_queue_size(self) -> int:
@@ -97,6 +100,10 @@ class AioWebSocket:
         max_size: Largest message accepted, in bytes: 64 MiB, which the original's users will not
             meet and which a hostile server cannot abuse for long. None is no limit.
         close_timeout: Seconds for closing altogether, then the connection is aborted.
+        coalesce: True lets the messages that are sent within one iteration of the event loop leave
+            together, at its end.
+        busy_poll: Microseconds, 1,000 at most, for which `receive` reads the socket itself before
+            it lets the loop wait for it, at the price of a busy CPU.
         ping_interval: Not available yet; only None: like the original it sends nothing by itself.
         ping_timeout: Seconds to wait for a pong, once pings are sent.
 
@@ -118,6 +125,8 @@ class AioWebSocket:
         compression: CompressionOption = None,
         max_size: int | None = 2**26,
         close_timeout: float | None = 10,
+        coalesce: bool = False,
+        busy_poll: int = 0,
         ping_interval: float | None = None,
         ping_timeout: float | None = 20,
     ) -> None:
@@ -136,6 +145,8 @@ class AioWebSocket:
             max_buffered=2**22,
             write_limit=2**15,
             close_timeout=close_timeout,
+            coalesce=coalesce,
+            busy_poll=busy_poll,
             compression=self.compression,
             logger=LOGGER,
         )

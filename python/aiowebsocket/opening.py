@@ -30,6 +30,9 @@ __all__ = [
     "refuse_unavailable",
 ]
 
+# Nobody else in the loop runs meanwhile: more than a millisecond is no poll but a block.
+_LONGEST_BUSY_POLL = 1_000
+
 LOGGER = logging.getLogger("aiowebsocket")
 
 SSLOption = TLSConfig | bool | None
@@ -44,6 +47,8 @@ class Settings(Value):
         max_buffered: Bytes of messages that may wait before reading pauses.
         write_limit: Bytes of output that may wait before send() does.
         close_timeout: Seconds that closing may take altogether; None is no limit.
+        coalesce: Whether messages sent in one iteration of the loop leave together, at its end.
+        busy_poll: Microseconds for which a receiver reads the socket itself before it parks.
         compression: How our own messages are compressed, where the server agreed to it.
         logger: Where frames (DEBUG) and warnings go.
     """
@@ -52,6 +57,8 @@ class Settings(Value):
     max_buffered: int
     write_limit: int
     close_timeout: float | None
+    coalesce: bool
+    busy_poll: int
     compression: PerMessageDeflate
     logger: logging.Logger
 
@@ -60,6 +67,8 @@ class Settings(Value):
         "max_buffered",
         "write_limit",
         "close_timeout",
+        "coalesce",
+        "busy_poll",
         "compression",
         "logger",
     )
@@ -71,14 +80,28 @@ class Settings(Value):
         max_buffered: int,
         write_limit: int,
         close_timeout: float | None,
+        coalesce: bool,
+        busy_poll: int,
         compression: PerMessageDeflate | None,
         logger: logging.Logger,
     ) -> None:
         _check_at_least(0, max_size=max_size, write_limit=write_limit, close_timeout=close_timeout)
         _check_at_least(1, max_buffered=max_buffered)
+        _check_busy_poll(busy_poll)
+        if not isinstance(coalesce, bool):
+            raise TypeError(f"coalesce is True or False, not {type(coalesce).__name__}")
         # Even without an offer of ours there may be one among the caller's own headers.
         compression = compression or PerMessageDeflate()
-        super().__init__(max_size, max_buffered, write_limit, close_timeout, compression, logger)
+        super().__init__(
+            max_size,
+            max_buffered,
+            write_limit,
+            close_timeout,
+            coalesce,
+            busy_poll,
+            compression,
+            logger,
+        )
 
 
 async def open_connection(
@@ -194,6 +217,13 @@ def _check_at_least(least: int, **numbers: float | None) -> None:
             raise TypeError(f"{name} is a number, not {type(number).__name__}")
         if not number >= least:
             raise ValueError(f"{name} is {number!r}; it is at least {least}")
+
+
+def _check_busy_poll(busy_poll: int) -> None:
+    if isinstance(busy_poll, bool) or not isinstance(busy_poll, int):
+        raise TypeError(f"busy_poll is a whole number, not {type(busy_poll).__name__}")
+    if not 0 <= busy_poll <= _LONGEST_BUSY_POLL:
+        raise ValueError(f"busy_poll is {busy_poll}; it is 0 to {_LONGEST_BUSY_POLL} microseconds")
 
 
 def _log_redirects(logger: logging.Logger, redirects: Sequence[tuple[int, str]]) -> None:

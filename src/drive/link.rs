@@ -1,27 +1,21 @@
-//! `Link`: one open connection. Joins the engine to its stream under one lock, and is called by the
-//! event loop, by the user's sends, and by the lifeline.
+//! `Link`: one open connection, under one lock, called by the event loop, by the user's sends, and by the
+//! lifeline.
 //!
 //! Each call follows one order: change the engine, flush its output, say what the link now wants.
 //! Nothing here waits.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::lifeline::Watch;
-use super::stream::{Received, Stream, StreamEnd, fault};
+use super::open::{Arrived, Ending, Open, Wants};
+use super::stream::Stream;
 use super::waker::Waker;
 use super::{lifeline, masks, pool};
-use crate::protocol::{
-    Chunk, Close, CloseCode, Config, Connection, Event, Kind, Phase, ProtocolError, SendError, Side,
-};
+use crate::protocol::{Chunk, Close, CloseCode, Config, Connection, Event, Kind, Phase, SendError};
 
-/// The most one call of `receive` reads: a fast peer must not own the loop.
-const FAIR_SHARE: usize = 256 * 1024;
-
-/// This many compressed bytes may take long enough to inflate that others should run meanwhile.
-const MUCH_TO_INFLATE: usize = 4 * 1024;
-/// And this many bytes to compress.
+/// This many bytes may take long enough to compress that others should run meanwhile.
 const MUCH_TO_DEFLATE: usize = 16 * 1024;
 
 #[derive(Debug)]
@@ -31,60 +25,13 @@ pub struct Link {
     waker: OnceLock<Waker>,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-#[derive(Debug)]
-struct Open {
-    engine: Connection,
-    /// None once the descriptor has been closed.
-    stream: Option<Stream>,
-    /// None where the loop sees every end by itself.
-    watch: Option<Watch>,
-    hung_up: bool,
-    failure: Option<StreamEnd>,
-    write_limit: usize,
-    output_failed: bool,
-    shut_down: bool,
-    armed: bool,
-}
-
-/// What the link wants of its caller, and what it has for the user.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+/// When a message that is sent is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wants {
-    pub read: bool,
-    pub write: bool,
-    /// Whole messages that wait to be taken.
-    pub messages: usize,
-    /// Whether a message, or a part of one, waits to be taken.
-    pub chunk: bool,
-    /// Whether the output is below its limit, so that senders may go on.
-    pub room: bool,
-    /// Whether no further message will come.
-    pub over: bool,
-    /// Whether the connection is at its end and its descriptor to be released.
-    pub closed: bool,
-    pub events: bool,
-    /// Whether the socket is at its end or has an error, which a loop may have told for the last time.
-    pub hung_up: bool,
-}
-
-/// How a connection ended, or is about to.
-#[derive(Clone, Debug)]
-pub struct Ending {
-    pub received: Option<Close>,
-    pub sent: Option<Close>,
-    pub first: Option<Side>,
-    pub cause: Option<Cause>,
-}
-
-/// What broke a connection that did not end by its closing handshake.
-#[derive(Clone, Debug)]
-pub enum Cause {
-    Protocol(ProtocolError),
-    /// The error of the operating system or of TLS: its number, if it has one, and its text.
-    Stream(Option<i32>, String),
-    Truncated,
-    TimedOut,
+pub enum Flush {
+    Now,
+    /// With those that follow: when the output is at its limit, with anything else that is written, or
+    /// when `flush` is called.
+    Later,
 }
 
 impl Link {
@@ -92,17 +39,8 @@ impl Link {
     #[must_use]
     pub fn new(stream: Stream, early: &[u8], config: Config, write_limit: usize) -> Arc<Self> {
         let compresses = config.deflate.is_some();
-        let mut open = Open {
-            engine: Connection::new(config, Box::new(masks::fresh_key)),
-            stream: Some(stream),
-            watch: None,
-            hung_up: false,
-            failure: None,
-            write_limit,
-            output_failed: false,
-            shut_down: false,
-            armed: false,
-        };
+        let engine = Connection::new(config, Box::new(masks::fresh_key));
+        let mut open = Open::new(engine, stream, write_limit);
         open.receive_early(early);
         Arc::new(Self { open: Mutex::new(open), compresses, waker: OnceLock::new() })
     }
@@ -137,8 +75,38 @@ impl Link {
     /// left to `inflate`, which may be called where others need not wait for it.
     pub fn receive(self: &Arc<Self>) -> Option<Wants> {
         let mut open = self.lock();
-        let parsed = open.receive();
-        parsed.then(|| self.settle(open))
+        (open.receive() != Arrived::Unparsed).then(|| self.settle(open))
+    }
+
+    /// Reads again and again until something arrives; None if nothing does within `patience`. What was
+    /// kept back goes first, for it may be what is to be answered. `inflate` is called where there is
+    /// much to inflate, and no lock held.
+    pub fn poll(
+        self: &Arc<Self>,
+        patience: Duration,
+        inflate: impl FnOnce() -> Wants,
+    ) -> Option<Wants> {
+        let began = Instant::now();
+        let mut open = self.lock();
+        if open.held {
+            open.flush();
+        }
+        loop {
+            match open.receive() {
+                Arrived::Nothing => open.give_input_back(),
+                Arrived::Parsed => return Some(self.settle(open)),
+                Arrived::Unparsed => {
+                    drop(open);
+                    return Some(inflate());
+                }
+            }
+            drop(open);
+            if began.elapsed() >= patience {
+                return None;
+            }
+            std::hint::spin_loop();
+            open = self.lock();
+        }
     }
 
     /// Parses what `receive` has left.
@@ -171,6 +139,7 @@ impl Link {
         fin: bool,
         payload: &[u8],
         compress: Option<bool>,
+        flush: Flush,
     ) -> Result<Option<Wants>, SendError> {
         let mut open = self.lock();
         if !open.has_room() && open.engine.phase() == Phase::Open {
@@ -178,6 +147,10 @@ impl Link {
         }
         open.engine.lend_output(pool::output);
         open.engine.send_message(kind, fin, payload, compress)?;
+        if flush == Flush::Later && !open.blocked && open.has_room() {
+            open.held = true;
+            return Ok(Some(open.wants()));
+        }
         Ok(Some(self.settle(open)))
     }
 
@@ -246,6 +219,21 @@ impl Link {
         let mut open = self.lock();
         let taken = open.engine.take(read)?;
         Some((taken, open.after_taking()))
+    }
+
+    /// Takes the oldest messages, one at least and `most` at most.
+    pub fn take_many<R>(
+        self: &Arc<Self>,
+        most: usize,
+        mut read: impl FnMut(Kind, &[u8]) -> R,
+    ) -> Option<(Vec<R>, bool)> {
+        let mut open = self.lock();
+        let count = open.engine.queued().min(most);
+        let mut taken = Vec::with_capacity(count);
+        while taken.len() < count {
+            taken.push(open.engine.take(&mut read)?);
+        }
+        (count > 0).then(|| (taken, open.after_taking()))
     }
 
     /// Takes what has arrived of the oldest message, whole or not.
@@ -318,140 +306,5 @@ impl Link {
             lifeline::arm(Arc::downgrade(self), deadline);
         }
         open.wants()
-    }
-}
-
-impl Open {
-    fn receive_early(&mut self, mut early: &[u8]) {
-        let now = Instant::now();
-        while !early.is_empty() {
-            let room = self.engine.receive_buffer();
-            let length = early.len().min(room.len());
-            room[..length].copy_from_slice(&early[..length]);
-            early = &early[length..];
-            self.engine.receive_bytes(length, now);
-        }
-        self.flush();
-    }
-
-    /// False if what was read has not been parsed.
-    fn receive(&mut self) -> bool {
-        if self.engine.is_stalled() {
-            return false;
-        }
-        let Some(stream) = &mut self.stream else { return true };
-        if self.engine.phase() == Phase::Closed {
-            return true;
-        }
-        self.engine.lend_input(pool::input);
-        let room = self.engine.receive_buffer();
-        let share = room.len().min(FAIR_SHARE);
-        let Received { length, end } = stream.read(&mut room[..share]);
-        if let Some(end) = end {
-            self.failure = Some(end);
-        }
-        if length > 0 && self.engine.to_inflate(length) >= MUCH_TO_INFLATE {
-            self.engine.defer(length);
-            return false;
-        }
-        self.parse(length);
-        true
-    }
-
-    fn parse(&mut self, length: usize) {
-        if length > 0 || self.engine.is_stalled() {
-            self.engine.receive_bytes(length, Instant::now());
-        }
-        // What arrived before the end comes before the end.
-        if self.failure.is_some() && !self.engine.is_stalled() {
-            // A peer that has ended its half alone still reads what we answer.
-            self.flush();
-            self.engine.receive_end();
-        }
-    }
-
-    fn flush(&mut self) {
-        let Some(stream) = &mut self.stream else { return };
-        while !self.output_failed && (self.engine.unsent() > 0 || stream.holds_output()) {
-            match stream.write(self.engine.poll_output()) {
-                Ok(length) => self.engine.output_written(length),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => {
-                    // What the peer sent before it went may still be read; reading finds the end.
-                    self.output_failed = true;
-                    self.engine.output_failed();
-                }
-            }
-        }
-        if self.engine.wants_shutdown() && !self.shut_down {
-            self.shut_down = true;
-            stream.shutdown();
-        }
-    }
-
-    fn release(&mut self) {
-        self.watch = None;
-        if let Some(mut stream) = self.stream.take() {
-            stream.shutdown();
-        }
-    }
-
-    /// Taking changes nothing on the wire: only whether there is room for more to come.
-    fn after_taking(&mut self) -> bool {
-        self.give_input_back();
-        self.wants_input()
-    }
-
-    fn wants_input(&self) -> bool {
-        self.engine.wants_input() || (self.output_failed && !self.engine.is_stalled())
-    }
-
-    fn give_input_back(&mut self) {
-        self.engine.reclaim_input(pool::give_input);
-    }
-
-    fn give_buffers_back(&mut self) {
-        self.give_input_back();
-        if let Some(buffer) = self.engine.reclaim_output() {
-            pool::give_output(buffer);
-        }
-    }
-
-    fn wants(&self) -> Wants {
-        let phase = self.engine.phase();
-        let unsent = self.engine.unsent();
-        let holds_output = self.stream.as_ref().is_some_and(Stream::holds_output);
-        Wants {
-            read: self.wants_input(),
-            write: !self.output_failed && (unsent > 0 || holds_output),
-            messages: self.engine.queued(),
-            chunk: self.engine.has_chunk(),
-            room: self.has_room(),
-            over: matches!(phase, Phase::Ending | Phase::Closed),
-            closed: phase == Phase::Closed,
-            events: self.engine.has_events(),
-            hung_up: self.hung_up,
-        }
-    }
-
-    fn has_room(&self) -> bool {
-        self.engine.unsent() <= self.write_limit
-    }
-
-    fn cause(&self) -> Option<Cause> {
-        if let Some(error) = self.engine.failure() {
-            return Some(Cause::Protocol(error.clone()));
-        }
-        if self.engine.timed_out() {
-            return Some(Cause::TimedOut);
-        }
-        match &self.failure {
-            Some(StreamEnd::Failed(error)) => {
-                Some(Cause::Stream(error.raw_os_error(), fault(error)))
-            }
-            Some(StreamEnd::Truncated) => Some(Cause::Truncated),
-            Some(StreamEnd::Eof) | None => None,
-        }
     }
 }

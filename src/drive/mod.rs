@@ -7,11 +7,13 @@
 pub mod lifeline;
 mod link;
 mod masks;
+mod open;
 mod pool;
 mod stream;
 mod waker;
 
-pub use link::{Cause, Ending, Link, Wants};
+pub use link::{Flush, Link};
 pub use masks::{forked, forks, fresh_key};
+pub use open::{Cause, Ending, Wants};
 pub use stream::{Stream, fault};
 pub use waker::Waker;

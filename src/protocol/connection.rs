@@ -117,6 +117,9 @@ impl Connection {
         self.inbox.received(length);
         self.update_paused();
         while matches!(self.closing.phase, Phase::Open | Phase::Closing) && !self.must_wait() {
+            if self.closing.phase == Phase::Open && !self.config.trace {
+                self.inbox.queue_whole_messages();
+            }
             match self.receive_frame(now) {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -201,7 +204,9 @@ impl Connection {
     /// Takes the oldest whole message; `read` copies it to where it goes.
     pub fn take<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<R> {
         let taken = self.inbox.take(read);
-        self.update_paused();
+        if self.paused {
+            self.update_paused();
+        }
         taken
     }
 

@@ -131,6 +131,22 @@ impl Inbox {
         }
     }
 
+    /// Queues the messages that have arrived whole, each in one frame, up to the first that needs more
+    /// care: what `next_frame` does, without assembling anything.
+    pub(super) fn queue_whole_messages(&mut self) {
+        if self.inflates() || self.discarding || self.message.is_some() {
+            return;
+        }
+        while let Some((kind, size, length)) = self.whole_message() {
+            let live = self.live();
+            self.buffer.pass(size);
+            self.buffer.begin_message(length as u64, live);
+            let start = self.buffer.payload_end();
+            self.buffer.append(length, live.unwrap_or(start), 0);
+            self.enqueue(kind, start, length);
+        }
+    }
+
     pub(super) fn queued(&self) -> usize {
         self.queue.len()
     }
@@ -154,7 +170,9 @@ impl Inbox {
         self.queued_bytes -= message.length + MESSAGE_OVERHEAD;
         let end = message.start + message.length as u64;
         let result = read(message.kind, self.buffer.payload(message.start, end));
-        self.settle();
+        if self.queue.is_empty() {
+            self.settle();
+        }
         Some(result)
     }
 
@@ -225,6 +243,29 @@ impl Inbox {
         }
         let payload = &self.buffer.pass(size + length)[size..];
         Some(Arrival { opcode: header.opcode, fin: true, compressed: false, payload })
+    }
+
+    /// Where the message ends that is at the start of what has arrived, if it is there whole, in one frame,
+    /// with nothing to inflate and nothing wrong.
+    fn whole_message(&self) -> Option<(Kind, usize, usize)> {
+        let unparsed = self.buffer.unparsed();
+        let Ok(Some((header, size))) = Header::parse(unparsed, false) else { return None };
+        work::count(1);
+        let kind = match header.opcode {
+            Opcode::Text => Kind::Text,
+            Opcode::Binary => Kind::Binary,
+            _ => return None,
+        };
+        if !header.fin || header.length > self.max_size {
+            return None;
+        }
+        let length = usize::try_from(header.length).ok()?;
+        let payload = unparsed.get(size..size.checked_add(length)?)?;
+        if kind == Kind::Text {
+            work::count(length);
+            simdutf8::basic::from_utf8(payload).ok()?;
+        }
+        Some((kind, size, length))
     }
 
     /// "A fragmented message consists of a single frame with the FIN bit clear and an opcode other than
@@ -355,9 +396,13 @@ impl Inbox {
         let end = self.buffer.payload_end();
         if let Some(message) = self.message.take().filter(|_| !self.discarding) {
             let length = usize::try_from(end - message.start).unwrap_or(usize::MAX);
-            self.queued_bytes += length + MESSAGE_OVERHEAD;
-            self.queue.push_back(Queued { kind: message.kind, start: message.start, length });
+            self.enqueue(message.kind, message.start, length);
         }
+    }
+
+    fn enqueue(&mut self, kind: Kind, start: u64, length: usize) {
+        self.queued_bytes += length + MESSAGE_OVERHEAD;
+        self.queue.push_back(Queued { kind, start, length });
     }
 
     /// The position of the first payload that somebody still needs.

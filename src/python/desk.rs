@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use pyo3::prelude::*;
 
-use super::operation::Place;
+use super::command::Place;
 use super::waiter::Waiter;
 use crate::drive::Wants;
 

@@ -4,7 +4,7 @@
 //! what the loop is to watch, then the bells. No lock is held over a call into Python.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,13 +13,18 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 
+#[cfg(unix)]
+use super::bell::Rope;
+use super::command::{Attempt, Place};
 use super::desk::Desk;
 use super::errors;
 use super::event_loop::{Descriptor, EventLoop};
-use super::operation::{Attempt, Place};
 use super::waiter::Waiter;
 use crate::drive::{Link, Waker, Wants};
 use crate::protocol::{CloseCode, Event};
+
+/// So many reads in a row may come from `poll`, before the loop's other tasks have a turn.
+const POLLS_IN_A_ROW: usize = 64;
 
 #[pyclass(frozen, weakref, module = "aiowebsocket._core")]
 pub(super) struct Driver {
@@ -28,7 +33,16 @@ pub(super) struct Driver {
     descriptor: Descriptor,
     logger: Py<PyAny>,
     desk: Mutex<Desk>,
+    /// How many stand among the desk's receivers.
+    in_line: AtomicUsize,
     watched: Watched,
+    /// Messages that are sent in one iteration of the loop leave together.
+    pub(super) coalesces: bool,
+    /// The loop will call to flush what was kept back.
+    flush_is_due: AtomicBool,
+    /// How long a receiver reads the socket itself before it parks.
+    patience: Duration,
+    polls: AtomicUsize,
     /// A fragmented message is being sent: whole messages wait for their turn.
     pub(super) held: AtomicBool,
     /// A message has been taken in part: its rest is no message of its own.
@@ -39,6 +53,13 @@ pub(super) struct Driver {
     released: AtomicBool,
     /// The last round trip in seconds, as the bits of an f64.
     latency: AtomicU64,
+}
+
+/// What its user decides.
+pub(super) struct Options {
+    pub(super) logger: Py<PyAny>,
+    pub(super) coalesces: bool,
+    pub(super) patience: Duration,
 }
 
 #[derive(Default)]
@@ -53,15 +74,21 @@ impl Driver {
         py: Python<'_>,
         link: Arc<Link>,
         descriptor: Descriptor,
-        logger: Py<PyAny>,
+        options: Options,
     ) -> PyResult<Py<Self>> {
+        let Options { logger, coalesces, patience } = options;
         let driver = Self {
             link,
             event_loop: EventLoop::running(py)?,
             descriptor,
             logger,
             desk: Mutex::default(),
+            in_line: AtomicUsize::new(0),
             watched: Watched::default(),
+            coalesces,
+            flush_is_due: AtomicBool::new(false),
+            patience,
+            polls: AtomicUsize::new(0),
             held: AtomicBool::new(false),
             mid_message: AtomicBool::new(false),
             learnt: AtomicBool::new(false),
@@ -83,7 +110,17 @@ impl Driver {
     /// Calls `look` by way of the loop, for as long as the driver lives: the link, which keeps this, is
     /// the driver's own.
     fn waker(slf: &Bound<'_, Self>) -> PyResult<Waker> {
-        let driver = PyWeakrefReference::new(slf)?.unbind();
+        let driver = Arc::new(PyWeakrefReference::new(slf)?.unbind());
+        #[cfg(unix)]
+        if let Some(rope) = Rope::of(slf.py(), &slf.get().event_loop)? {
+            return Ok(Waker::new(move || {
+                let driver = Arc::clone(&driver);
+                rope.pull(Box::new(move |py| match driver.bind(py).upgrade_as::<Self>()? {
+                    Some(driver) => Self::look(&driver),
+                    None => Ok(()),
+                }));
+            }));
+        }
         Ok(Waker::new(move || {
             // None while the interpreter ends, and every loop with it.
             let _ending = Python::try_attach(|py| {
@@ -107,7 +144,25 @@ impl Driver {
 
     /// While much is inflated, other threads may have the interpreter.
     fn receive(&self, py: Python<'_>) -> Wants {
-        self.link.receive().unwrap_or_else(|| py.detach(|| self.link.inflate()))
+        self.link.receive().unwrap_or_else(|| self.inflate(py))
+    }
+
+    fn inflate(&self, py: Python<'_>) -> Wants {
+        py.detach(|| self.link.inflate())
+    }
+
+    /// Reads the socket itself for a while, where the user has bought that. Whether anything arrived.
+    pub(super) fn poll(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let this = slf.get();
+        let polls = this.polls.load(Ordering::Relaxed);
+        if this.patience.is_zero() || polls == POLLS_IN_A_ROW {
+            return Ok(false);
+        }
+        this.polls.store(polls + 1, Ordering::Relaxed);
+        let polled = this.link.poll(this.patience, || this.inflate(slf.py()));
+        let Some(wants) = polled else { return Ok(false) };
+        Self::apply(slf, wants, false)?;
+        Ok(true)
     }
 
     pub(super) const fn event_loop(&self) -> &EventLoop {
@@ -140,12 +195,22 @@ impl Driver {
     }
 
     pub(super) fn enter(&self, place: Place, waiter: Py<Waiter>) {
-        self.desk().enter(place, waiter);
+        let mut desk = self.desk();
+        desk.enter(place, waiter);
+        self.in_line.store(desk.receivers.len(), Ordering::Relaxed);
     }
 
     pub(super) fn leave(&self, place: Place, waiter: &Py<Waiter>) {
-        let left = self.desk().leave(place, waiter);
+        let mut desk = self.desk();
+        let left = desk.leave(place, waiter);
+        self.in_line.store(desk.receivers.len(), Ordering::Relaxed);
+        drop(desk);
         drop(left);
+    }
+
+    /// How many receivers are waiting.
+    pub(super) fn in_line(&self) -> usize {
+        self.in_line.load(Ordering::Relaxed)
     }
 
     /// Someone has left whose bell may have been rung: the next in line is to hear it.
@@ -188,6 +253,10 @@ impl Driver {
             this.forget_descriptor(py)?;
         }
         Self::watch_input(slf, wants.read)?;
+        if wants.flush && !this.flush_is_due.swap(true, Ordering::Relaxed) {
+            let writable = PyBool::new(py, true).to_owned();
+            this.event_loop.call_soon(py, slf, writable.as_any(), None)?;
+        }
         if this.watched.writing.load(Ordering::Relaxed) == wants.write || this.is_released() {
             return Ok(());
         }
@@ -200,10 +269,15 @@ impl Driver {
     }
 
     pub(super) fn watch_input(slf: &Bound<'_, Self>, wanted: bool) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
+        let this = slf.get();
         if this.watched.reading.load(Ordering::Relaxed) == wanted || this.is_released() {
             return Ok(());
         }
+        Self::change_input(slf, wanted)
+    }
+
+    fn change_input(slf: &Bound<'_, Self>, wanted: bool) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
         this.watched.reading.store(wanted, Ordering::Relaxed);
         if wanted {
             if this.link.is_stalled() {
@@ -246,7 +320,7 @@ impl Driver {
 
     /// Rings a bell for each message that waits; all of them when no message will come.
     fn ring_receivers(slf: &Bound<'_, Self>, from_loop: bool) -> PyResult<()> {
-        if slf.get().desk().receivers.is_empty() {
+        if slf.get().in_line() == 0 {
             return Ok(());
         }
         let py = slf.py();
@@ -331,11 +405,17 @@ impl Driver {
 
 #[pymethods]
 impl Driver {
-    /// The loop's callback: the socket is readable, or writable.
+    /// The loop's callback: the socket is readable, or writable, or what was kept back is to go.
     #[pyo3(signature = (writable = false, /))]
     fn __call__(slf: &Bound<'_, Self>, writable: bool) -> PyResult<()> {
         let this = slf.get();
-        let wants = if writable { this.link.flush() } else { this.receive(slf.py()) };
+        this.polls.store(0, Ordering::Relaxed);
+        let wants = if writable {
+            this.flush_is_due.store(false, Ordering::Relaxed);
+            this.link.flush()
+        } else {
+            this.receive(slf.py())
+        };
         Self::apply(slf, wants, true)
     }
 
@@ -388,6 +468,7 @@ impl Driver {
 
     fn __clear__(&self) {
         let desk = std::mem::take(&mut *self.desk());
+        self.in_line.store(0, Ordering::Relaxed);
         drop(desk);
     }
 }

@@ -1,20 +1,26 @@
-//! The native halves of the two faces: what is called once a message. The Python classes of the same
-//! names add the rest.
+//! The native halves of the two faces, and what they share. The Python classes of the same names add the
+//! rest.
+
+mod client_connection;
+mod converse;
 
 use std::time::Duration;
 
-use pyo3::PyClassInitializer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::driver::Driver;
+use super::command::{Amount, Command, Manner, Receive, Send, SendMany, Style};
+use super::driver::{self, Driver};
 use super::message::{self, Decode};
 use super::opening::{self, Opened};
-use super::operation::{Command, Operation, Receive, Send, SendStyle, Style};
-use super::{receiving, sending};
+use super::operation::Operation;
+use super::sending;
 use crate::drive;
 use crate::protocol::deflate::{Agreed, Deflate};
 use crate::protocol::{Config, Phase};
+
+pub(super) use client_connection::ClientConnection;
+pub(super) use converse::Converse;
 
 /// One open connection on the running event loop.
 #[pyclass(frozen, subclass, module = "aiowebsocket._core")]
@@ -37,10 +43,19 @@ impl Link {
             trace: logger.call_method1("isEnabledFor", (10,))?.is_truthy()?,
         };
         let write_limit = setting("write_limit")?.extract()?;
+        let options = driver::Options {
+            logger: logger.unbind(),
+            coalesces: setting("coalesce")?.extract()?,
+            patience: Duration::from_micros(setting("busy_poll")?.extract()?),
+        };
         let (stream, early) = opened.take()?;
         let descriptor = opening::descriptor(&stream);
         let link = drive::Link::new(stream, &early, config, write_limit);
-        Ok(Self { driver: Driver::attach(py, link, descriptor, logger.unbind())? })
+        Ok(Self { driver: Driver::attach(py, link, descriptor, options)? })
+    }
+
+    pub(super) const fn driver(&self) -> &Py<Driver> {
+        &self.driver
     }
 }
 
@@ -55,23 +70,52 @@ fn deflate(agreed: Agreed, settings: &Bound<'_, PyAny>) -> PyResult<Deflate> {
     })
 }
 
-/// Makes an operation of `slf`, which is some face of a link.
-fn operation(
-    slf: &Bound<'_, Link>,
-    name: &'static str,
-    command: Command,
-) -> PyResult<Py<Operation>> {
-    let owner = slf.clone().into_any().unbind();
-    Operation::new(slf.py(), &slf.get().driver, owner, name, command)
-}
-
-fn receive(
-    slf: &Bound<'_, Link>,
+fn receive<'py>(
+    slf: &Bound<'py, Link>,
     name: &'static str,
     decode: Decode,
     style: Style,
-) -> PyResult<Py<Operation>> {
-    operation(slf, name, Command::Receive(Receive { decode, style }))
+    amount: Amount,
+) -> PyResult<Bound<'py, Operation>> {
+    Operation::new(slf, name, Command::Receive(Receive { decode, style, amount }))
+}
+
+fn receive_many<'py>(
+    slf: &Bound<'py, Link>,
+    name: &'static str,
+    decode: Decode,
+    style: Style,
+    max: Option<i64>,
+) -> PyResult<Bound<'py, Operation>> {
+    let most = match max.map(usize::try_from) {
+        None => usize::MAX,
+        Some(Ok(most)) if most > 0 => most,
+        _ => {
+            let max = max.unwrap_or_default();
+            return Err(PyValueError::new_err(format!("max is {max}, and at least 1")));
+        }
+    };
+    receive(slf, name, decode, style, Amount::Many(most))
+}
+
+fn send<'py>(
+    slf: &Bound<'py, Link>,
+    name: &'static str,
+    message: Py<PyAny>,
+    manner: Manner,
+) -> PyResult<Bound<'py, Operation>> {
+    Operation::new(slf, name, Command::Send(Send { message, manner }))
+}
+
+fn send_many<'py>(
+    slf: &Bound<'py, Link>,
+    name: &'static str,
+    messages: &Bound<'py, PyAny>,
+    manner: Manner,
+) -> PyResult<Bound<'py, Operation>> {
+    let messages = message::collect(messages, manner.text)?;
+    let many = Box::new(SendMany { messages, next: 0, manner });
+    Operation::new(slf, name, Command::SendMany(many))
 }
 
 fn seconds(number: f64) -> PyResult<Duration> {
@@ -148,204 +192,12 @@ impl Link {
         sending::close(self.driver.bind(py), code, reason)
     }
 
-    fn _until_closed(slf: &Bound<'_, Self>) -> PyResult<Py<Operation>> {
-        operation(slf, "wait_closed", Command::UntilClosed)
+    fn _until_closed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Operation>> {
+        Operation::new(slf, "wait_closed", Command::UntilClosed)
     }
 
     /// Ends the connection without waiting, with Close 1001 if it can be written at once.
     fn _abandon(&self, py: Python<'_>) -> PyResult<()> {
         Driver::abandon(self.driver.bind(py))
-    }
-}
-
-/// The native half of `aiowebsocket.ClientConnection`.
-#[pyclass(frozen, subclass, extends = Link, module = "aiowebsocket._core")]
-pub(super) struct ClientConnection;
-
-#[pymethods]
-impl ClientConnection {
-    #[new]
-    fn new(
-        opened: &Bound<'_, Opened>,
-        settings: &Bound<'_, PyAny>,
-    ) -> PyResult<PyClassInitializer<Self>> {
-        let link = Link::attach(opened.get(), settings)?;
-        Ok(PyClassInitializer::from(link).add_subclass(Self))
-    }
-
-    /// Send a message (RFC 6455 5.6).
-    ///
-    /// A str is sent as TEXT, bytes-like objects as BINARY. An iterable or async iterable of
-    /// these is sent as the fragments of one message; other messages wait meanwhile.
-    ///
-    /// Returns as soon as the message has been handed to the network or to the output buffer,
-    /// and waits only while that is above `write_limit`. Cancelling it leaves a whole message
-    /// or none on the wire; in the middle of an iterable, it ends the connection with 1011.
-    ///
-    /// Args:
-    ///     message: The message.
-    ///     text: True sends TEXT, False BINARY, whatever the type; bytes must then be UTF-8.
-    ///     compress: Where compression was agreed on, True and False decide for this message; None
-    ///         leaves it to the message's length. Use False for what is compressed already, and for
-    ///         secrets beside text that others choose (RFC 7692 8).
-    ///
-    /// Raises:
-    ///     ConnectionClosed: When the connection is closed.
-    ///     TypeError: If the message is of another type.
-    ///     UnicodeError: If it cannot be text.
-    #[pyo3(signature = (message, *, text = None, compress = None))]
-    fn send<'py>(
-        slf: &Bound<'py, Self>,
-        message: &Bound<'py, PyAny>,
-        text: Option<bool>,
-        compress: Option<bool>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        if !message::is_message(message) {
-            return slf
-                .call_method1(pyo3::intern!(py, "_send_fragments"), (message, text, compress));
-        }
-        let message = message.clone().unbind();
-        let send = Send { message, text, compress, fin: true, style: SendStyle::Message };
-        let operation = operation(slf.as_super(), "ClientConnection.send", Command::Send(send))?;
-        Ok(operation.into_bound(py).into_any())
-    }
-
-    /// Receive the next message.
-    ///
-    /// Messages that arrived are handed out before the end of the connection is. Cancelling it
-    /// is safe: no message is lost.
-    ///
-    /// Args:
-    ///     decode: None gives TEXT as str and BINARY as bytes; True gives str, False bytes for
-    ///         both. With True, BINARY that is not UTF-8 ends the connection with 1007.
-    ///
-    /// Raises:
-    ///     ConnectionClosed: When the connection is closed.
-    ///     ConcurrencyError: If another coroutine is receiving.
-    #[pyo3(signature = (decode = None))]
-    fn recv(slf: &Bound<'_, Self>, decode: Option<bool>) -> PyResult<Py<Operation>> {
-        receive(slf.as_super(), "ClientConnection.recv", decode.into(), Style::Recv)
-    }
-
-    const fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __anext__(slf: &Bound<'_, Self>) -> PyResult<Py<Operation>> {
-        receive(slf.as_super(), "ClientConnection.__anext__", Decode::ByKind, Style::Iterate)
-    }
-
-    /// A part of a message and whether it is the last part; `begins` asks for a new message.
-    fn _recv_chunk(
-        slf: &Bound<'_, Self>,
-        decode: Option<bool>,
-        begins: bool,
-    ) -> PyResult<Py<Operation>> {
-        if begins {
-            receiving::check_between_messages(slf.as_super().get().driver.get(), slf.py())?;
-        }
-        receive(slf.as_super(), "ClientConnection.recv_streaming", decode.into(), Style::Chunk)
-    }
-
-    /// Sends a part of a message.
-    fn _send_fragment(
-        slf: &Bound<'_, Self>,
-        message: Py<PyAny>,
-        text: Option<bool>,
-        compress: Option<bool>,
-        fin: bool,
-    ) -> PyResult<Py<Operation>> {
-        let send = Send { message, text, compress, fin, style: SendStyle::Fragment };
-        operation(slf.as_super(), "ClientConnection.send", Command::Send(send))
-    }
-
-    /// Makes whole messages wait while a fragmented one is sent.
-    fn _hold(slf: &Bound<'_, Self>, hold: bool) -> PyResult<()> {
-        sending::hold(slf.as_super().get().driver.bind(slf.py()), hold)
-    }
-}
-
-/// The native half of `aiowebsocket.converses.Converse`.
-#[pyclass(frozen, subclass, extends = Link, module = "aiowebsocket._core")]
-pub(super) struct Converse;
-
-#[pymethods]
-impl Converse {
-    #[new]
-    fn new(
-        opened: &Bound<'_, Opened>,
-        settings: &Bound<'_, PyAny>,
-    ) -> PyResult<PyClassInitializer<Self>> {
-        let link = Link::attach(opened.get(), settings)?;
-        Ok(PyClassInitializer::from(link).add_subclass(Self))
-    }
-
-    /// Send a message.
-    ///
-    /// A str is sent as TEXT; bytes-like objects are sent as TEXT where they are valid UTF-8,
-    /// as the original did, and as BINARY where not.
-    ///
-    /// Waits only while too much output is waiting for the network. After the end of the
-    /// connection, messages are dropped, with one warning in the log, until `receive` has told
-    /// of the end; from then on they raise.
-    ///
-    /// Args:
-    ///     message: The message.
-    ///     fin: False sends a fragment: the next `send` continues the message (RFC 6455 5.4).
-    ///     mask: True; a client must mask (RFC 6455 5.1).
-    ///     text: True sends TEXT, False BINARY, whatever the type.
-    ///     compress: Where compression was agreed on, True and False decide for this message; None
-    ///         leaves it to the message's length.
-    ///
-    /// Raises:
-    ///     ConnectionClosed: When the connection is known to be closed.
-    ///     TypeError: If the message is neither str nor bytes-like.
-    ///     ValueError: If `mask` is False, or `text` is True and the bytes are not UTF-8.
-    #[pyo3(signature = (message, fin = true, mask = true, *, text = None, compress = None))]
-    fn send(
-        slf: &Bound<'_, Self>,
-        message: Py<PyAny>,
-        fin: bool,
-        mask: bool,
-        text: Option<bool>,
-        compress: Option<bool>,
-    ) -> PyResult<Py<Operation>> {
-        if !mask {
-            return Err(PyValueError::new_err(
-                "mask=False: a client must mask every frame (RFC 6455 5.1)",
-            ));
-        }
-        let send = Send { message, text, compress, fin, style: SendStyle::Converse };
-        operation(slf.as_super(), "Converse.send", Command::Send(send))
-    }
-
-    /// Receive the next message, as bytes; an empty message is None.
-    ///
-    /// Pings are answered without this. Several coroutines may receive at once: first come,
-    /// first served. Cancelling it is safe: no message is lost.
-    ///
-    /// Args:
-    ///     text: True gives a str. If a BINARY message is not UTF-8, UnicodeDecodeError is
-    ///         raised, which has its bytes, and the connection stays open.
-    ///     mask: Accepted and ignored.
-    ///
-    /// Raises:
-    ///     ConnectionClosed: When the connection is closed; it is an asyncio.IncompleteReadError
-    ///         and a ConnectionResetError as well. Messages that arrived come first.
-    #[pyo3(signature = (text = false, mask = false))]
-    fn receive(slf: &Bound<'_, Self>, text: bool, mask: bool) -> PyResult<Py<Operation>> {
-        // The original's flag; a masked frame from the server fails the connection (RFC 6455 5.1).
-        let _ = mask;
-        let decode = if text { Decode::Str } else { Decode::Bytes };
-        receive(slf.as_super(), "Converse.receive", decode, Style::Converse)
-    }
-
-    const fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __anext__(slf: &Bound<'_, Self>) -> PyResult<Py<Operation>> {
-        receive(slf.as_super(), "Converse.__anext__", Decode::Bytes, Style::ConverseIterate)
     }
 }

@@ -32,17 +32,25 @@ impl Decode {
     /// validated as it arrived, and neither bytes nor str are tracked by the garbage collector.
     pub(super) fn copy(self, py: Python<'_>, kind: Kind, payload: &[u8]) -> Copied {
         if kind == Kind::Text && self != Self::Bytes {
-            return Copied::Text(PyString::from_bytes(py, payload).map(Bound::unbind));
+            return match PyString::from_bytes(py, payload) {
+                Ok(text) => Copied::Object(text.into_any().unbind()),
+                Err(error) => Copied::Failed(Box::new(error)),
+            };
         }
-        Copied::Bytes(PyBytes::new(py, payload).unbind(), self == Self::Str)
+        let bytes = PyBytes::new(py, payload);
+        if self == Self::Str {
+            return Copied::Undecoded(bytes.unbind());
+        }
+        Copied::Object(bytes.into_any().unbind())
     }
 }
 
 /// A payload that has left the link.
 pub(super) enum Copied {
-    Text(PyResult<Py<PyString>>),
-    /// The flag asks for str all the same.
-    Bytes(Py<PyBytes>, bool),
+    Object(Py<PyAny>),
+    /// Binary data of which a str is asked for all the same.
+    Undecoded(Py<PyBytes>),
+    Failed(Box<PyErr>),
 }
 
 impl Copied {
@@ -50,12 +58,12 @@ impl Copied {
     /// carries the bytes, so that they are not lost.
     pub(super) fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match self {
-            Self::Text(text) => Ok(text?.into_any()),
-            Self::Bytes(bytes, false) => Ok(bytes.into_any()),
-            Self::Bytes(bytes, true) => {
+            Self::Object(object) => Ok(object),
+            Self::Undecoded(bytes) => {
                 let text = PyString::from_bytes(py, bytes.bind(py).as_bytes())?;
                 Ok(text.into_any().unbind())
             }
+            Self::Failed(error) => Err(*error),
         }
     }
 }
@@ -63,6 +71,30 @@ impl Copied {
 /// Whether `send` takes this object as one message.
 pub(super) fn is_message(object: &Bound<'_, PyAny>) -> bool {
     object.is_instance_of::<PyString>() || is_bytes_like(object)
+}
+
+/// The messages of an iterable, each of which can be sent and will not change before it is.
+pub(super) fn collect(messages: &Bound<'_, PyAny>, text: Option<bool>) -> PyResult<Vec<Py<PyAny>>> {
+    if is_message(messages) {
+        return Err(PyTypeError::new_err("messages is one message, not an iterable of messages"));
+    }
+    let checked = messages.try_iter()?.map(|message| {
+        let mut message = message?;
+        if !message.is_instance_of::<PyString>() && !message.is_instance_of::<PyBytes>() {
+            message = copy_of(&message)?.into_any();
+        }
+        with_payload(&message, text, true, |_| Kind::Binary, |_, _| ())?;
+        Ok(message.unbind())
+    });
+    checked.collect()
+}
+
+/// A bytes-like object's bytes of now: its memory may change under our hands.
+fn copy_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    if !is_bytes_like(object) {
+        return Err(wrong_type(object));
+    }
+    Ok(object.py().get_type::<PyBytes>().call1((object,))?.cast_into::<PyBytes>()?)
 }
 
 fn is_bytes_like(object: &Bound<'_, PyAny>) -> bool {
@@ -86,15 +118,11 @@ pub(super) fn with_payload<R>(
         let kind = if text == Some(false) { Kind::Binary } else { Kind::Text };
         return Ok(send(kind, string.to_str()?.as_bytes()));
     }
-    if !is_bytes_like(object) {
-        return Err(wrong_type(object));
-    }
-    // bytearray and memoryview are copied first: their memory may change under our hands.
     let copied;
     let bytes = if let Ok(bytes) = object.cast::<PyBytes>() {
         bytes
     } else {
-        copied = object.py().get_type::<PyBytes>().call1((object,))?.cast_into::<PyBytes>()?;
+        copied = copy_of(object)?;
         &copied
     };
     let payload = bytes.as_bytes();

@@ -1,10 +1,15 @@
 //! The only folder that knows pyo3: what Python sees of the layers below.
 //!
 //! `opening` turns options into an open connection, `driver` lets the event loop drive its link,
-//! `operation` is what `send` and `receive` return, `waiter` is what a parked one yields, `faces` are
-//! the native halves of `ClientConnection` and `Converse`, `errors` turns errors into exceptions.
+//! `operation` is what `send` and `receive` return, `command` what it is to do, `waiter` what a parked one
+//! yields, `bell` and `bridge` are how the lifeline reaches a loop, `faces` are the native halves of `ClientConnection` and `Converse`, `errors` turns errors into
+//! exceptions.
 //! No rule of the protocol lives here.
 
+#[cfg(unix)]
+mod bell;
+mod bridge;
+mod command;
 mod desk;
 mod driver;
 mod errors;

@@ -1,11 +1,8 @@
-//! Opening a connection from Python: options in, an asyncio future out, bridged by
-//! pyo3-async-runtimes. The work is done on the lifeline, so it goes on while Python is busy.
+//! Opening a connection from Python: options in, an asyncio future out, and what there is to know of the
+//! opening.
 
-use std::future::Future;
-use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,16 +11,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyTuple};
-use pyo3_async_runtimes::TaskLocals;
-use pyo3_async_runtimes::generic::{self, ContextExt, JoinError, Runtime};
-use tokio::runtime::Handle;
 
-use super::errors;
 use super::event_loop::Descriptor;
-use crate::connect::{self, OpenError, Options, Redirect, TlsChoice, TlsOptions, TlsVersion, Uri};
-use crate::drive::{Stream, lifeline};
+use super::{bridge, errors};
+use crate::connect::{self, Options, Redirect, TlsChoice, TlsOptions, TlsVersion, Uri};
+use crate::drive::Stream;
 use crate::protocol::deflate::{Agreed, Parameters, WindowBits};
-use crate::protocol::handshake::{Agreement, Fields, Request, Response, Wanted};
+use crate::protocol::handshake::{Agreement, Fields, Response, Wanted};
 
 /// Opens a connection and returns a future of it; cancelling the future closes the socket.
 ///
@@ -68,20 +62,10 @@ pub(super) fn open_connection<'py>(
     }
     let options =
         Options { uri: parsed, wanted, tls, server_hostname, socket, timeout, max_redirects };
-    lifeline::handle().map_err(|error| {
-        PyRuntimeError::new_err(format!("the engine's thread cannot be started: {error}"))
-    })?;
-    generic::future_into_py::<Lifeline, _, _>(py, async move {
-        let opened = connect::open(options).await;
-        match opened {
-            Ok(opened) => Ok(Opened::from(opened)),
-            Err(error) => Err(raised(&uri, error)),
-        }
+    bridge::future_of(py, connect::open(options), move |py, opened| match opened {
+        Ok(opened) => Ok(Py::new(py, Opened::from(opened))?.into_any()),
+        Err(error) => Err(errors::open_error(py, &uri, error)),
     })
-}
-
-fn raised(uri: &str, error: OpenError) -> PyErr {
-    Python::attach(|py| errors::open_error(py, uri, error))
 }
 
 fn duration(seconds: f64) -> PyResult<Duration> {
@@ -165,8 +149,11 @@ fn own_socket(descriptor: Descriptor) -> TcpStream {
 #[pyclass(frozen, module = "aiowebsocket._core")]
 pub(super) struct Opened {
     stream: Mutex<Option<(Stream, Vec<u8>)>>,
-    request: Request,
-    response: Response,
+    resource: Box<str>,
+    request: Packed,
+    status: u16,
+    reason: Box<str>,
+    response: Packed,
     agreement: Agreement,
     local: Option<SocketAddr>,
     remote: Option<SocketAddr>,
@@ -180,11 +167,32 @@ impl From<connect::Opened> for Opened {
             local: socket.local_addr().ok(),
             remote: socket.peer_addr().ok(),
             stream: Mutex::new(Some((opened.stream, opened.early))),
-            request: opened.request,
-            response: opened.response,
+            resource: opened.request.resource.into(),
+            request: Packed::from(&opened.request.fields),
+            status: opened.response.status,
+            reason: opened.response.reason.into(),
+            response: Packed::from(&opened.response.fields),
             agreement: opened.agreement,
             redirects: opened.redirects,
         }
+    }
+}
+
+/// Header fields as lines of one string: a connection keeps them for as long as it lives, for the few who
+/// ask. No name has a colon, and no value a line's end.
+struct Packed(Box<str>);
+
+impl From<&Fields> for Packed {
+    fn from(fields: &Fields) -> Self {
+        let lines: Vec<_> = fields.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+        Self(lines.join("\n").into())
+    }
+}
+
+impl Packed {
+    fn unpacked(&self) -> Fields {
+        let fields = self.0.lines().filter_map(|line| line.split_once(':'));
+        fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 }
 
@@ -207,13 +215,15 @@ impl Opened {
     fn request<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static REQUEST: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let class = REQUEST.import(py, "aiowebsocket.handshake", "Request")?;
-        class.call1((&self.request.resource, headers_object(py, latin1(&self.request.fields))?))
+        class.call1((&*self.resource, headers_object(py, latin1(&self.request.unpacked()))?))
     }
 
     /// The response received, as an `aiowebsocket.handshake.Response`.
     #[getter]
     fn response<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        response_object(py, Some(&self.response))
+        let fields = self.response.unpacked();
+        let (status, reason, body) = (self.status, self.reason.to_string(), Vec::new());
+        response_object(py, Some(&Response { status, reason, fields, body }))
     }
 
     /// The subprotocol that the server chose, or None.
@@ -302,67 +312,4 @@ pub(super) fn descriptor(stream: &Stream) -> Descriptor {
 #[cfg(windows)]
 pub(super) fn descriptor(stream: &Stream) -> Descriptor {
     std::os::windows::io::AsRawSocket::as_raw_socket(stream.socket())
-}
-
-/// The lifeline as the runtime of pyo3-async-runtimes.
-struct Lifeline;
-
-struct JoinFailed(tokio::task::JoinError);
-
-impl JoinError for JoinFailed {
-    fn is_panic(&self) -> bool {
-        self.0.is_panic()
-    }
-
-    fn into_panic(self) -> Box<dyn std::any::Any + Send + 'static> {
-        self.0.into_panic()
-    }
-}
-
-type Joined = Pin<Box<dyn Future<Output = Result<(), JoinFailed>> + Send>>;
-
-impl Runtime for Lifeline {
-    type JoinError = JoinFailed;
-    type JoinHandle = Joined;
-
-    fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) -> Joined {
-        match current() {
-            Ok(handle) => joined(handle.spawn(future)),
-            Err(_) => Box::pin(std::future::pending()),
-        }
-    }
-
-    fn spawn_blocking<F: FnOnce() + Send + 'static>(function: F) -> Joined {
-        match current() {
-            Ok(handle) => joined(handle.spawn_blocking(function)),
-            Err(_) => Box::pin(std::future::pending()),
-        }
-    }
-}
-
-/// The lifeline that this runs on, else the process's. One that has been stopped stays stopped: what
-/// is spawned on it is dropped.
-fn current() -> io::Result<Handle> {
-    Handle::try_current().or_else(|_| lifeline::handle())
-}
-
-fn joined(handle: tokio::task::JoinHandle<()>) -> Joined {
-    Box::pin(async move { handle.await.map_err(JoinFailed) })
-}
-
-tokio::task_local! {
-    static LOCALS: TaskLocals;
-}
-
-impl ContextExt for Lifeline {
-    fn scope<F, R>(locals: TaskLocals, future: F) -> Pin<Box<dyn Future<Output = R> + Send>>
-    where
-        F: Future<Output = R> + Send + 'static,
-    {
-        Box::pin(LOCALS.scope(locals, future))
-    }
-
-    fn get_task_locals() -> Option<TaskLocals> {
-        LOCALS.try_with(TaskLocals::clone).ok()
-    }
 }

@@ -4,18 +4,25 @@
 //! `Waiter` when it must park. By `__await__`, `send`, `throw` and `close` it is a
 //! `collections.abc.Coroutine`, so create_task, gather, wait_for and TaskGroup take it.
 
+use std::cell::Cell;
 use std::ffi::CString;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::command::{Attempt, Command, Place};
 use super::driver::Driver;
-use super::message::Decode;
+use super::faces::Link;
+use super::slots;
 use super::waiter::Waiter;
-use super::{receiving, sending};
+
+thread_local! {
+    /// An operation that has done its work, for the next one of this thread: making one and taking it
+    /// apart would cost as much as the message.
+    static SPARE: Cell<Option<Py<Operation>>> = const { Cell::new(None) };
+}
 
 /// What one step of an operation comes to.
 pub(super) enum Step {
@@ -23,74 +30,19 @@ pub(super) enum Step {
     Yield(Py<PyAny>),
 }
 
-/// What an operation is to do.
-pub(super) enum Command {
-    Receive(Receive),
-    Send(Send),
-    UntilClosed,
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Receive {
-    pub(super) decode: Decode,
-    pub(super) style: Style,
-}
-
-/// How a received message, and the end of the connection, are handed out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
-    /// One receiver at a time; ConnectionClosed at the end.
-    Recv,
-    /// As `Recv`, but a proper end ends the iteration.
-    Iterate,
-    /// As `Recv`, but a part of a message as soon as it arrives: `(payload, fin)`.
-    Chunk,
-    /// The original's: receivers queue, an empty message is None.
-    Converse,
-    /// As `Converse`, but a proper end ends the iteration.
-    ConverseIterate,
-}
-
-impl Style {
-    /// Whether several receivers may wait, first come, first served: the original's face.
-    pub(super) const fn queues(self) -> bool {
-        matches!(self, Self::Converse | Self::ConverseIterate)
-    }
-
-    /// Whether a proper end of the connection is the end of an iteration.
-    pub(super) const fn iterates(self) -> bool {
-        matches!(self, Self::Iterate | Self::ConverseIterate)
-    }
-}
-
-pub(super) struct Send {
-    pub(super) message: Py<PyAny>,
-    pub(super) text: Option<bool>,
-    pub(super) compress: Option<bool>,
-    pub(super) fin: bool,
-    pub(super) style: SendStyle,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum SendStyle {
-    /// A whole message, which waits for a fragmented one to end.
-    Message,
-    /// A part of a fragmented message.
-    Fragment,
-    /// The original's: bytes are TEXT where they can be, and a send into a connection whose end the
-    /// application has not learnt of is dropped.
-    Converse,
-}
-
 /// What send() and receive() return: awaitable once, like a coroutine.
-#[pyclass(frozen, freelist = 64, module = "aiowebsocket._core")]
+#[pyclass(module = "aiowebsocket._core")]
 pub(super) struct Operation {
-    driver: Py<Driver>,
-    /// The connection as the user holds it: a parked operation keeps it open.
-    owner: Py<PyAny>,
     name: &'static str,
+    /// None when it is done.
+    work: Option<Work>,
+    stage: Stage,
+}
+
+struct Work {
+    /// The connection as the user holds it: what waits for it keeps it open.
+    owner: Py<Link>,
     command: Command,
-    stage: Mutex<Stage>,
 }
 
 enum Stage {
@@ -100,118 +52,88 @@ enum Stage {
         place: Place,
     },
     /// Has yielded to the loop once, to raise this afterwards.
-    Yielded(PyErr),
+    Yielded(Box<PyErr>),
     Done,
 }
 
-/// Where a parked operation stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    Receivers,
-    /// Among the receivers, but content with a part of a message.
-    Chunk,
-    /// The message is in the output; only room is awaited.
-    Room,
-    /// Nothing has been sent: a fragmented message is under way.
-    Turn,
-    Closers,
-}
-
-/// What the driver says to an attempt.
-pub(super) enum Attempt {
-    Done(Py<PyAny>),
-    Park(Place),
-    /// Raise, but only after the loop has had a turn: a catch-all loop must not starve it.
-    RaiseLater(PyErr),
-}
-
 impl Operation {
-    pub(super) fn new(
-        py: Python<'_>,
-        driver: &Py<Driver>,
-        owner: Py<PyAny>,
+    pub(super) fn new<'py>(
+        owner: &Bound<'py, Link>,
         name: &'static str,
         command: Command,
-    ) -> PyResult<Py<Self>> {
-        let driver = driver.clone_ref(py);
-        Py::new(py, Self { driver, owner, name, command, stage: Mutex::new(Stage::New) })
+    ) -> PyResult<Bound<'py, Self>> {
+        let py = owner.py();
+        let work = Some(Work { owner: owner.clone().unbind(), command });
+        match SPARE.take().map(|spare| spare.into_bound(py)) {
+            Some(spare) if slots::is_unshared(&spare) => {
+                let mut again = spare.try_borrow_mut()?;
+                (again.name, again.work, again.stage) = (name, work, Stage::New);
+                drop(again);
+                Ok(spare)
+            }
+            _ => Bound::new(py, Self { name, work, stage: Stage::New }),
+        }
     }
 
-    pub(super) fn step(&self, py: Python<'_>) -> PyResult<Step> {
-        let attempt = match self.take_stage() {
-            Stage::New => self.begin(py)?,
+    /// Keeps an operation that is done for the next `new`, which takes it if nobody else holds it then.
+    pub(super) fn keep(slf: Bound<'_, Self>) {
+        SPARE.set(Some(slf.unbind()));
+    }
+
+    pub(super) fn step(&mut self, py: Python<'_>) -> PyResult<Step> {
+        let stage = std::mem::replace(&mut self.stage, Stage::Done);
+        let Some(Work { owner, command }) = &mut self.work else {
+            let message = format!("cannot reuse already awaited {}()", self.name);
+            return Err(PyRuntimeError::new_err(message));
+        };
+        let driver = owner.get().driver().bind(py);
+        let attempt = match stage {
+            Stage::New => command.begin(driver),
             Stage::Parked { waiter, place } if waiter.get().is_silent() => {
                 let again = waiter.clone_ref(py).into_any();
-                self.put_stage(Stage::Parked { waiter, place });
+                self.stage = Stage::Parked { waiter, place };
                 return Ok(Step::Yield(again));
             }
-            Stage::Parked { waiter, place } => self.resume(py, &waiter, place)?,
-            Stage::Yielded(error) => return Err(error),
-            Stage::Done => {
-                let message = format!("cannot reuse already awaited {}()", self.name);
-                return Err(PyRuntimeError::new_err(message));
+            Stage::Parked { waiter, place } => {
+                driver.get().leave(place, &waiter);
+                command.resume(driver, place)
             }
+            Stage::Yielded(error) => Err(*error),
+            Stage::Done => Err(PyRuntimeError::new_err("the operation has failed already")),
         };
         match attempt {
-            Attempt::Done(value) => Ok(Step::Return(value)),
-            Attempt::Park(place) => self.park(py, place),
-            Attempt::RaiseLater(error) => {
-                self.put_stage(Stage::Yielded(error));
+            Ok(Attempt::Done(value)) => {
+                self.work = None;
+                Ok(Step::Return(value))
+            }
+            Ok(Attempt::Park(place)) => {
+                let waiter = Waiter::new(py, driver.clone().unbind())?;
+                driver.get().enter(place, waiter.clone_ref(py));
+                let yielded = waiter.clone_ref(py).into_any();
+                self.stage = Stage::Parked { waiter, place };
+                Ok(Step::Yield(yielded))
+            }
+            Ok(Attempt::RaiseLater(error)) => {
+                self.stage = Stage::Yielded(error);
                 Ok(Step::Yield(py.None()))
             }
+            Err(error) => {
+                self.work = None;
+                Err(error)
+            }
         }
-    }
-
-    fn begin(&self, py: Python<'_>) -> PyResult<Attempt> {
-        let driver = self.driver.bind(py);
-        driver.get().event_loop().check_thread()?;
-        match &self.command {
-            Command::Receive(receive) => receiving::begin(driver, *receive),
-            Command::Send(send) => sending::attempt(driver, send),
-            Command::UntilClosed => Ok(driver.get().until_closed(py)),
-        }
-    }
-
-    fn resume(&self, py: Python<'_>, waiter: &Py<Waiter>, place: Place) -> PyResult<Attempt> {
-        let driver = self.driver.bind(py);
-        driver.get().leave(place, waiter);
-        match (&self.command, place) {
-            (Command::Receive(receive), _) => receiving::attempt(driver, *receive),
-            (Command::Send(send), Place::Turn) => sending::attempt(driver, send),
-            (Command::Send(_), _) => sending::await_room(driver.get(), py),
-            (Command::UntilClosed, _) => Ok(driver.get().until_closed(py)),
-        }
-    }
-
-    fn park(&self, py: Python<'_>, place: Place) -> PyResult<Step> {
-        let waiter = Waiter::new(py, self.driver.clone_ref(py))?;
-        self.driver.get().enter(place, waiter.clone_ref(py));
-        let yielded = waiter.clone_ref(py).into_any();
-        self.put_stage(Stage::Parked { waiter, place });
-        Ok(Step::Yield(yielded))
     }
 
     /// Ends the operation before its time. A bell that was rung for it goes to the next in line.
-    fn abandon(&self, py: Python<'_>) -> PyResult<()> {
-        match self.take_stage() {
-            Stage::Parked { waiter, place } => {
-                self.driver.get().leave(place, &waiter);
-                Driver::pass_on(self.driver.bind(py), place)
-            }
-            _ => Ok(()),
+    fn abandon(&mut self, py: Python<'_>) -> PyResult<()> {
+        let stage = std::mem::replace(&mut self.stage, Stage::Done);
+        let Some(work) = self.work.take() else { return Ok(()) };
+        if let Stage::Parked { waiter, place } = stage {
+            let driver = work.owner.get().driver().bind(py);
+            driver.get().leave(place, &waiter);
+            return Driver::pass_on(driver, place);
         }
-    }
-
-    fn take_stage(&self) -> Stage {
-        std::mem::replace(&mut *self.lock_stage(), Stage::Done)
-    }
-
-    fn put_stage(&self, stage: Stage) {
-        *self.lock_stage() = stage;
-    }
-
-    fn lock_stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(())
     }
 }
 
@@ -225,12 +147,12 @@ impl Operation {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn __next__(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         self.send(py, None)
     }
 
     #[pyo3(signature = (value, /))]
-    fn send(&self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+    fn send(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
         // A task sends None: there is nothing to tell an operation.
         let _ = value;
         match self.step(py)? {
@@ -241,7 +163,7 @@ impl Operation {
 
     #[pyo3(signature = (typ, val = None, tb = None, /))]
     fn throw(
-        &self,
+        &mut self,
         py: Python<'_>,
         typ: &Bound<'_, PyAny>,
         val: Option<&Bound<'_, PyAny>>,
@@ -260,7 +182,7 @@ impl Operation {
         Err(PyErr::from_value(error))
     }
 
-    fn close(&self, py: Python<'_>) -> PyResult<()> {
+    fn close(&mut self, py: Python<'_>) -> PyResult<()> {
         self.abandon(py)
     }
 
@@ -279,40 +201,34 @@ impl Operation {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.driver)?;
-        visit.call(&self.owner)?;
-        if let Command::Send(send) = &self.command {
-            visit.call(&send.message)?;
+        if let Some(Work { owner, command }) = &self.work {
+            visit.call(owner)?;
+            command.traverse(&visit)?;
         }
-        let Ok(stage) = self.stage.try_lock() else { return Ok(()) };
-        match &*stage {
+        match &self.stage {
             Stage::Parked { waiter, .. } => visit.call(waiter),
             Stage::New | Stage::Yielded(_) | Stage::Done => Ok(()),
         }
     }
 
-    fn __clear__(&self) {
-        drop(self.take_stage());
+    fn __clear__(&mut self) {
+        self.work = None;
+        self.stage = Stage::Done;
     }
 }
 
 impl Drop for Operation {
     /// A forgotten `await` is the most common mistake; Python warns of it for its own coroutines.
     fn drop(&mut self) {
-        let stage = self.stage.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let stage = std::mem::replace(stage, Stage::Done);
-        if matches!(stage, Stage::Done) {
+        if self.work.is_none() {
             return;
         }
-        Python::attach(|py| match stage {
-            Stage::New => warn_never_awaited(py, self.name),
-            Stage::Parked { waiter, place } => {
-                self.driver.get().leave(place, &waiter);
-                if let Err(error) = Driver::pass_on(self.driver.bind(py), place) {
-                    error.write_unraisable(py, None);
-                }
+        Python::attach(|py| {
+            if matches!(self.stage, Stage::New) {
+                warn_never_awaited(py, self.name);
+            } else if let Err(error) = self.abandon(py) {
+                error.write_unraisable(py, None);
             }
-            Stage::Yielded(_) | Stage::Done => {}
         });
     }
 }

@@ -4,50 +4,42 @@ use std::sync::atomic::Ordering;
 
 use pyo3::exceptions::{PyStopAsyncIteration, PyUnicodeDecodeError};
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 
+use super::command::{Amount, Attempt, Place, Receive};
 use super::driver::Driver;
 use super::errors;
 use super::message::Copied;
-use super::operation::{Attempt, Place, Receive, Style};
+use crate::protocol::Kind;
 
 /// The first attempt, before which others may be in line.
 pub(super) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
     let (py, this) = (driver.py(), driver.get());
-    let in_line = this.desk().receivers.len();
+    let in_line = this.in_line();
     if receive.style.queues() {
         if in_line > 0 && this.link().queued() <= in_line {
             return Ok(Attempt::Park(Place::Receivers));
         }
     } else if in_line > 0 {
         return Err(errors::concurrent_receive(py));
-    } else if receive.style != Style::Chunk {
+    } else if receive.amount != Amount::Chunk {
         check_between_messages(this, py)?;
     }
-    // A loop that catches everything and calls again must not keep the others from running.
-    attempt(driver, receive).or_else(|error| {
-        if this.link().wants().over { Ok(Attempt::RaiseLater(error)) } else { Err(error) }
-    })
+    match attempt(driver, receive) {
+        Ok(Attempt::Park(_)) if Driver::poll(driver)? => attempt(driver, receive),
+        // A loop that catches everything and calls again must not keep the others from running.
+        Err(error) if this.link().wants().over => Ok(Attempt::RaiseLater(Box::new(error))),
+        result => result,
+    }
 }
 
-/// Takes a message, or says where to wait for one. A woken operation comes here too: the bell carried
-/// nothing.
+/// Takes what has arrived, or says where to wait for it. A woken operation comes here too: the bell
+/// carried nothing.
 pub(super) fn attempt(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
-    if receive.style == Style::Chunk {
-        return attempt_chunk(driver, receive);
-    }
-    let (py, decode) = (driver.py(), receive.decode);
-    let none_if_empty = receive.style.queues();
-    let taken = driver.get().link().take(|kind, payload| {
-        let empty = none_if_empty && payload.is_empty();
-        (!empty).then(|| decode.copy(py, kind, payload))
-    });
-    match taken {
-        Some((copied, wants_input)) => {
-            Driver::watch_input(driver, wants_input)?;
-            let value = copied.map(|copied| finish(driver, receive, copied)).transpose()?;
-            Ok(Attempt::Done(value.unwrap_or_else(|| py.None())))
-        }
-        None => nothing_to_take(driver.get(), py, receive),
+    match receive.amount {
+        Amount::One => attempt_one(driver, receive),
+        Amount::Many(most) => attempt_many(driver, receive, most),
+        Amount::Chunk => attempt_chunk(driver, receive),
     }
 }
 
@@ -57,6 +49,36 @@ pub(super) fn check_between_messages(driver: &Driver, py: Python<'_>) -> PyResul
         return Err(errors::concurrent_receive(py));
     }
     Ok(())
+}
+
+fn attempt_one(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
+    let py = driver.py();
+    match driver.get().link().take(|kind, payload| copy(py, receive, kind, payload)) {
+        Some((copied, wants_input)) => {
+            Driver::watch_input(driver, wants_input)?;
+            match copied {
+                Copied::Object(message) => Ok(Attempt::Done(message)),
+                other => Ok(Attempt::Done(finish(driver, receive, other)?)),
+            }
+        }
+        None => nothing_to_take(driver.get(), py, receive),
+    }
+}
+
+fn attempt_many(driver: &Bound<'_, Driver>, receive: Receive, most: usize) -> PyResult<Attempt> {
+    let (py, this) = (driver.py(), driver.get());
+    let read = |kind, payload: &[u8]| copy(py, receive, kind, payload);
+    // Each of those in line has been promised one of them, and may have been woken for it.
+    let free = this.link().queued().saturating_sub(this.in_line()).max(1);
+    match this.link().take_many(most.min(free), read) {
+        Some((copied, wants_input)) => {
+            Driver::watch_input(driver, wants_input)?;
+            let finished = copied.into_iter().map(|copied| finish(driver, receive, copied));
+            let messages = finished.collect::<PyResult<Vec<_>>>()?;
+            Ok(Attempt::Done(PyList::new(py, messages)?.into_any().unbind()))
+        }
+        None => nothing_to_take(this, py, receive),
+    }
 }
 
 fn attempt_chunk(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
@@ -73,6 +95,14 @@ fn attempt_chunk(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attem
         }
         None => nothing_to_take(this, py, receive),
     }
+}
+
+/// To the original's face an empty message is None.
+fn copy(py: Python<'_>, receive: Receive, kind: Kind, payload: &[u8]) -> Copied {
+    if payload.is_empty() && receive.style.queues() {
+        return Copied::Object(py.None());
+    }
+    receive.decode.copy(py, kind, payload)
 }
 
 /// Text that was asked for but is none ends a connection, as in `websockets`; the original's face
@@ -93,7 +123,7 @@ fn finish(driver: &Bound<'_, Driver>, receive: Receive, copied: Copied) -> PyRes
 
 fn nothing_to_take(driver: &Driver, py: Python<'_>, receive: Receive) -> PyResult<Attempt> {
     if !driver.link().wants().over {
-        let by_chunk = receive.style == Style::Chunk;
+        let by_chunk = receive.amount == Amount::Chunk;
         return Ok(Attempt::Park(if by_chunk { Place::Chunk } else { Place::Receivers }));
     }
     driver.learnt.store(true, Ordering::Relaxed);

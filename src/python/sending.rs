@@ -6,38 +6,87 @@ use std::sync::atomic::Ordering;
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::command::{Attempt, Manner, Place, Send, SendMany, SendStyle};
 use super::driver::Driver;
-use super::operation::{Attempt, Place, Send, SendStyle};
 use super::{errors, message};
-use crate::drive::{Link, Wants};
+use crate::drive::{Flush, Link, Wants};
 use crate::protocol::{Close, CloseCode, Kind, SendError};
 
-/// Writes the message at once, as far as the network takes it; says where to wait, if need be: before
-/// it is sent for its turn, after it for room.
-pub(super) fn attempt(driver: &Bound<'_, Driver>, order: &Send) -> PyResult<Attempt> {
-    let (py, this) = (driver.py(), driver.get());
-    if order.style == SendStyle::Message && this.held.load(Ordering::Relaxed) {
-        return Ok(Attempt::Park(Place::Turn));
+/// Writes the message at once, as far as the network takes it, or with the others of this iteration of
+/// the loop; says where to wait, if need be: before it is sent for its turn, after it for room.
+pub(super) fn attempt(driver: &Bound<'_, Driver>, send: &Send) -> PyResult<Attempt> {
+    let flush = if driver.get().coalesces { Flush::Later } else { Flush::Now };
+    match write(driver, send.message.bind(driver.py()), send.manner, flush)? {
+        Written::Yes(wants) => {
+            Driver::watch(driver, wants)?;
+            Ok(done_or_park(driver.py(), wants))
+        }
+        Written::NotYet => Ok(Attempt::Park(Place::Turn)),
+        Written::Nothing => Ok(Attempt::Done(driver.py().None())),
     }
-    let bytes_kind = |payload: &[u8]| match order.style {
-        SendStyle::Converse => Kind::of_bytes(payload, order.fin),
+}
+
+/// Writes the messages that are left together.
+pub(super) fn attempt_many(driver: &Bound<'_, Driver>, many: &mut SendMany) -> PyResult<Attempt> {
+    let written = write_each(driver, many);
+    let link = driver.get().link();
+    let wants = if driver.get().coalesces { link.wants() } else { link.flush() };
+    Driver::watch(driver, wants)?;
+    match written? {
+        Written::Yes(_) => Ok(done_or_park(driver.py(), wants)),
+        Written::NotYet => Ok(Attempt::Park(Place::Turn)),
+        Written::Nothing => Ok(Attempt::Done(driver.py().None())),
+    }
+}
+
+fn write_each(driver: &Bound<'_, Driver>, many: &mut SendMany) -> PyResult<Written> {
+    let mut written = Written::Nothing;
+    while let Some(message) = many.messages.get(many.next) {
+        written = write(driver, message.bind(driver.py()), many.manner, Flush::Later)?;
+        if matches!(written, Written::NotYet) {
+            break;
+        }
+        many.next += 1;
+    }
+    Ok(written)
+}
+
+enum Written {
+    Yes(Wants),
+    /// It is not its turn, or there is no room.
+    NotYet,
+    /// There was none, or it has been dropped: there is nothing to wait for.
+    Nothing,
+}
+
+fn write(
+    driver: &Bound<'_, Driver>,
+    message: &Bound<'_, PyAny>,
+    manner: Manner,
+    flush: Flush,
+) -> PyResult<Written> {
+    let (py, this) = (driver.py(), driver.get());
+    let Manner { text, compress, fin, style } = manner;
+    if style == SendStyle::Message && this.held.load(Ordering::Relaxed) {
+        return Ok(Written::NotYet);
+    }
+    let bytes_kind = |payload: &[u8]| match style {
+        SendStyle::Converse => Kind::of_bytes(payload, fin),
         SendStyle::Message | SendStyle::Fragment => Kind::Binary,
     };
     // A part of a message may end within a code point, and the next begin there.
-    let whole = order.fin && !(order.text == Some(true) && this.link().sending_fragments());
-    let message = order.message.bind(py);
-    let sent = message::with_payload(message, order.text, whole, bytes_kind, |kind, payload| {
-        let send = || this.link().send(kind, order.fin, payload, order.compress);
+    let whole = fin && !(text == Some(true) && this.link().sending_fragments());
+    let sent = message::with_payload(message, text, whole, bytes_kind, |kind, payload| {
+        let send = || this.link().send(kind, fin, payload, compress, flush);
         if this.link().has_much_to_deflate(payload.len()) { py.detach(send) } else { send() }
     })?;
     match sent {
-        Ok(None) => Ok(Attempt::Park(Place::Turn)),
+        Ok(None) => Ok(Written::NotYet),
         Ok(Some(wants)) => {
             this.dispatch_events(py, wants)?;
-            Driver::watch(driver, wants)?;
-            Ok(done_or_park(py, wants))
+            Ok(Written::Yes(wants))
         }
-        Err(SendError::Closed) if order.style == SendStyle::Converse => drop_unsent(this, py),
+        Err(SendError::Closed) if style == SendStyle::Converse => drop_unsent(this, py),
         Err(SendError::Closed) => Err(this.closed_error(py)),
         Err(error) => Err(errors::send_error(py, &error)),
     }
@@ -58,7 +107,7 @@ fn done_or_park(py: Python<'_>, wants: Wants) -> Attempt {
 
 /// As on a socket whose peer is gone: the end is an event in the received stream, and until the
 /// application has learnt of it a send is accepted and lost.
-fn drop_unsent(driver: &Driver, py: Python<'_>) -> PyResult<Attempt> {
+fn drop_unsent(driver: &Driver, py: Python<'_>) -> PyResult<Written> {
     if driver.learnt.load(Ordering::Relaxed) {
         return Err(driver.closed_error(py));
     }
@@ -67,7 +116,7 @@ fn drop_unsent(driver: &Driver, py: Python<'_>) -> PyResult<Attempt> {
             "the connection has ended; what is sent is dropped until receive() has told so";
         driver.logger().call_method1(py, intern!(py, "warning"), (warning,))?;
     }
-    Ok(Attempt::Done(py.None()))
+    Ok(Written::Nothing)
 }
 
 /// Keeps whole messages from going between the parts of a fragmented one, or lets them go on.

@@ -1,8 +1,9 @@
-//! The two raw slots that pay: how an awaitable hands its value to the interpreter.
+//! The three raw slots that pay: how an awaitable hands its value to the interpreter.
 //!
 //! Through pyo3 a finished awaitable costs a StopIteration made, raised and taken apart, several times
 //! the price of the message. `am_send` returns the value itself (CPython 3.10 and 3.11 ask for it, as
 //! does every version's asyncio.Task); where the interpreter insists on StopIteration, None needs none.
+//! `am_await` gives the operation itself without a call into Rust.
 
 use std::{panic, ptr};
 
@@ -23,11 +24,18 @@ pub(super) fn install(class: &Bound<'_, PyType>) -> PyResult<()> {
         let Some(methods) = (*class).tp_as_async.as_mut() else {
             return Err(PySystemError::new_err("Operation is not awaitable"));
         };
+        methods.am_await = Some(ffi::PyObject_SelfIter);
         methods.am_send = Some(send);
         (*class).tp_iternext = Some(next);
         ffi::PyType_Modified(class);
     }
     Ok(())
+}
+
+/// Whether the caller's is the only reference.
+pub(super) fn is_unshared(operation: &Bound<'_, Operation>) -> bool {
+    // SAFETY: a live object; the count is only read.
+    unsafe { ffi::Py_REFCNT(operation.as_ptr()) == 1 }
 }
 
 /// `am_send`: PYGEN_RETURN with the value, PYGEN_NEXT with what is yielded, or PYGEN_ERROR.
@@ -83,7 +91,12 @@ unsafe fn step(slf: *mut ffi::PyObject) -> Result<Step, ()> {
         Python::attach(|py| {
             // SAFETY: an Operation, by this function's contract; the caller's reference outlives it.
             let operation = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<Operation>() };
-            operation.get().step(py).map_err(|error| error.restore(py))
+            let stepped =
+                operation.try_borrow_mut().map_err(PyErr::from).and_then(|mut it| it.step(py));
+            if let Ok(Step::Return(_)) = &stepped {
+                Operation::keep(operation.to_owned());
+            }
+            stepped.map_err(|error| error.restore(py))
         })
     });
     stepped.unwrap_or_else(|_| {

@@ -151,7 +151,13 @@ fn wire_frame() -> impl Strategy<Value = Vec<u8>> {
         }),
         1 => (any::<u8>(), vec(any::<u8>(), 0..200)).prop_map(|(first, payload)| frame(first, &payload)),
         1 => vec(any::<u8>(), 0..20),
+        1 => Just(frame(0x82, &vec![7; 4096])),
+        1 => Just(frame(0x81, &vec![b'x'; 4097])),
         1 => Just(frame(0x82, &vec![7; 4097])),
+        1 => (text(), 0x80u8..).prop_map(|(before, wrong)| {
+            frame(0x81, &[&before[..], &[wrong], b"behind"].concat())
+        }),
+        1 => text().prop_map(|payload| frame(0x81, &[&payload[..], "€".as_bytes().split_at(2).0].concat())),
     ]
 }
 
@@ -168,6 +174,23 @@ proptest! {
         let whole = run(&[&bytes], false);
         prop_assert_eq!(&run(&pieces(&bytes, &cuts), look_often), &whole);
         prop_assert_eq!(&run(&pieces(&bytes, &[1]), look_often), &whole);
+    }
+
+    #[test]
+    fn any_cut_gives_the_same_while_the_peers_close_is_awaited(
+        frames in vec(wire_frame(), 0..20),
+        cuts in vec(1usize..40, 1..10),
+    ) {
+        let closing = || {
+            let config = Config { max_size: 4096, max_buffered: 500, trace: true, ..unlimited() };
+            let mut engine = Connection::new(config, Box::new(keys()));
+            engine.send_close(Close::new(CloseCode(1000), ""), Instant::now()).unwrap();
+            engine
+        };
+        let bytes = frames.concat();
+        let whole = run_on(closing(), &[&bytes], false);
+        prop_assert_eq!(&run_on(closing(), &pieces(&bytes, &cuts), false), &whole);
+        prop_assert_eq!(&run_on(closing(), &pieces(&bytes, &[1]), false), &whole);
     }
 
     #[test]

@@ -1,0 +1,247 @@
+//! What a link locks: the engine and its stream, joined. Each change goes through the engine, its output
+//! goes out through the stream. Nothing here waits or knows who calls.
+
+use std::io;
+use std::time::Instant;
+
+use super::lifeline::Watch;
+use super::pool;
+use super::stream::{Received, Stream, StreamEnd, fault};
+use crate::protocol::{Close, Connection, Phase, ProtocolError, Side};
+
+/// The most one call of `receive` reads: a fast peer must not own the loop.
+const FAIR_SHARE: usize = 256 * 1024;
+
+/// This many compressed bytes may take long enough to inflate that others should run meanwhile.
+const MUCH_TO_INFLATE: usize = 4 * 1024;
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) engine: Connection,
+    /// None once the descriptor has been closed.
+    pub(super) stream: Option<Stream>,
+    /// None where the loop sees every end by itself.
+    pub(super) watch: Option<Watch>,
+    pub(super) hung_up: bool,
+    pub(super) failure: Option<StreamEnd>,
+    pub(super) write_limit: usize,
+    /// Output is kept back for more to leave with it.
+    pub(super) held: bool,
+    /// The socket did not take all the output.
+    pub(super) blocked: bool,
+    pub(super) output_failed: bool,
+    pub(super) shut_down: bool,
+    pub(super) armed: bool,
+}
+
+/// What a read has brought.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrived {
+    Nothing,
+    Parsed,
+    /// So much to inflate that others should run meanwhile.
+    Unparsed,
+}
+
+/// What the link wants of its caller, and what it has for the user.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wants {
+    pub read: bool,
+    pub write: bool,
+    /// Whether output is kept back until `flush` is called.
+    pub flush: bool,
+    /// Whole messages that wait to be taken.
+    pub messages: usize,
+    /// Whether a message, or a part of one, waits to be taken.
+    pub chunk: bool,
+    /// Whether the output is below its limit, so that senders may go on.
+    pub room: bool,
+    /// Whether no further message will come.
+    pub over: bool,
+    /// Whether the connection is at its end and its descriptor to be released.
+    pub closed: bool,
+    pub events: bool,
+    /// Whether the socket is at its end or has an error, which a loop may have told for the last time.
+    pub hung_up: bool,
+}
+
+/// How a connection ended, or is about to.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    pub received: Option<Close>,
+    pub sent: Option<Close>,
+    pub first: Option<Side>,
+    pub cause: Option<Cause>,
+}
+
+/// What broke a connection that did not end by its closing handshake.
+#[derive(Clone, Debug)]
+pub enum Cause {
+    Protocol(ProtocolError),
+    /// The error of the operating system or of TLS: its number, if it has one, and its text.
+    Stream(Option<i32>, String),
+    Truncated,
+    TimedOut,
+}
+
+impl Open {
+    pub(super) fn new(engine: Connection, stream: Stream, write_limit: usize) -> Self {
+        Self {
+            engine,
+            stream: Some(stream),
+            watch: None,
+            hung_up: false,
+            failure: None,
+            write_limit,
+            held: false,
+            blocked: false,
+            output_failed: false,
+            shut_down: false,
+            armed: false,
+        }
+    }
+
+    pub(super) fn receive_early(&mut self, mut early: &[u8]) {
+        let now = Instant::now();
+        while !early.is_empty() {
+            let room = self.engine.receive_buffer();
+            let length = early.len().min(room.len());
+            room[..length].copy_from_slice(&early[..length]);
+            early = &early[length..];
+            self.engine.receive_bytes(length, now);
+        }
+        self.flush();
+    }
+
+    pub(super) fn receive(&mut self) -> Arrived {
+        if self.engine.is_stalled() {
+            return Arrived::Unparsed;
+        }
+        let Some(stream) = &mut self.stream else { return Arrived::Nothing };
+        if self.engine.phase() == Phase::Closed {
+            return Arrived::Nothing;
+        }
+        self.engine.lend_input(pool::input);
+        let room = self.engine.receive_buffer();
+        let share = room.len().min(FAIR_SHARE);
+        let Received { length, end } = stream.read(&mut room[..share]);
+        if end.is_none() && length == 0 {
+            return Arrived::Nothing;
+        }
+        if let Some(end) = end {
+            self.failure = Some(end);
+        }
+        if length > 0 && self.engine.to_inflate(length) >= MUCH_TO_INFLATE {
+            self.engine.defer(length);
+            return Arrived::Unparsed;
+        }
+        self.parse(length);
+        Arrived::Parsed
+    }
+
+    pub(super) fn parse(&mut self, length: usize) {
+        if length > 0 || self.engine.is_stalled() {
+            self.engine.receive_bytes(length, Instant::now());
+        }
+        // What arrived before the end comes before the end.
+        if self.failure.is_some() && !self.engine.is_stalled() {
+            // A peer that has ended its half alone still reads what we answer.
+            self.flush();
+            self.engine.receive_end();
+        }
+    }
+
+    pub(super) fn flush(&mut self) {
+        (self.held, self.blocked) = (false, false);
+        let Some(stream) = &mut self.stream else { return };
+        while !self.output_failed && (self.engine.unsent() > 0 || stream.holds_output()) {
+            match stream.write(self.engine.poll_output()) {
+                Ok(length) => self.engine.output_written(length),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked = true;
+                    return;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    // What the peer sent before it went may still be read; reading finds the end.
+                    self.output_failed = true;
+                    self.engine.output_failed();
+                }
+            }
+        }
+        if self.engine.wants_shutdown() && !self.shut_down {
+            self.shut_down = true;
+            stream.shutdown();
+        }
+    }
+
+    pub(super) fn release(&mut self) {
+        self.watch = None;
+        if let Some(mut stream) = self.stream.take() {
+            stream.shutdown();
+        }
+    }
+
+    /// Taking changes nothing on the wire: only whether there is room for more to come.
+    pub(super) fn after_taking(&mut self) -> bool {
+        if self.engine.queued() == 0 {
+            self.give_input_back();
+        }
+        self.wants_input()
+    }
+
+    pub(super) fn wants_input(&self) -> bool {
+        self.engine.wants_input() || (self.output_failed && !self.engine.is_stalled())
+    }
+
+    pub(super) fn give_input_back(&mut self) {
+        self.engine.reclaim_input(pool::give_input);
+    }
+
+    pub(super) fn give_buffers_back(&mut self) {
+        self.give_input_back();
+        if let Some(buffer) = self.engine.reclaim_output() {
+            pool::give_output(buffer);
+        }
+    }
+
+    pub(super) fn wants(&self) -> Wants {
+        let phase = self.engine.phase();
+        let unsent = self.engine.unsent();
+        let holds_output = self.stream.as_ref().is_some_and(Stream::holds_output);
+        Wants {
+            read: self.wants_input(),
+            write: !self.output_failed && !self.held && (unsent > 0 || holds_output),
+            flush: self.held,
+            messages: self.engine.queued(),
+            chunk: self.engine.has_chunk(),
+            room: self.has_room(),
+            over: matches!(phase, Phase::Ending | Phase::Closed),
+            closed: phase == Phase::Closed,
+            events: self.engine.has_events(),
+            hung_up: self.hung_up,
+        }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.engine.unsent() <= self.write_limit
+    }
+
+    pub(super) fn cause(&self) -> Option<Cause> {
+        if let Some(error) = self.engine.failure() {
+            return Some(Cause::Protocol(error.clone()));
+        }
+        if self.engine.timed_out() {
+            return Some(Cause::TimedOut);
+        }
+        match &self.failure {
+            Some(StreamEnd::Failed(error)) => {
+                Some(Cause::Stream(error.raw_os_error(), fault(error)))
+            }
+            Some(StreamEnd::Truncated) => Some(Cause::Truncated),
+            Some(StreamEnd::Eof) | None => None,
+        }
+    }
+}

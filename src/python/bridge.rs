@@ -1,0 +1,162 @@
+//! From a Rust future on the lifeline to an asyncio future. What comes of it is handed over by the loop's
+//! bell; where a loop has none, by pyo3-async-runtimes.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+#[cfg(unix)]
+use std::sync::Arc;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::panic::PanicException;
+use pyo3::prelude::*;
+use pyo3_async_runtimes::TaskLocals;
+use pyo3_async_runtimes::generic::{self, ContextExt, Runtime};
+use tokio::runtime::Handle;
+use tokio::task::{AbortHandle, JoinError};
+
+#[cfg(unix)]
+use super::bell::Rope;
+use super::event_loop::EventLoop;
+use crate::drive::lifeline;
+
+/// Does `work` on the lifeline, so it goes on while Python is busy. The future returned completes with
+/// what `finish` makes of it; cancelling the future drops the work.
+pub(super) fn future_of<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl Future<Output = T> + Send + 'static,
+    finish: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+) -> PyResult<Bound<'_, PyAny>> {
+    let handle = lifeline::handle().map_err(|error| {
+        PyRuntimeError::new_err(format!("the engine's thread cannot be started: {error}"))
+    })?;
+    #[cfg(unix)]
+    {
+        let event_loop = EventLoop::running(py)?;
+        if let Some(rope) = Rope::of(py, &event_loop)? {
+            return future_by_bell(py, &handle, &event_loop, rope, work, finish);
+        }
+    }
+    generic::future_into_py::<Lifeline, _, _>(py, async move {
+        let done = work.await;
+        Python::attach(|py| finish(py, done))
+    })
+}
+
+#[cfg(unix)]
+fn future_by_bell<'py, T: Send + 'static>(
+    py: Python<'py>,
+    handle: &Handle,
+    event_loop: &EventLoop,
+    rope: Arc<Rope>,
+    work: impl Future<Output = T> + Send + 'static,
+    finish: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+) -> PyResult<Bound<'py, PyAny>> {
+    let future = event_loop.object().bind(py).call_method0(intern!(py, "create_future"))?;
+    let work = handle.spawn(work);
+    let abort = Bound::new(py, Abort(work.abort_handle()))?;
+    future.call_method1(intern!(py, "add_done_callback"), (abort,))?;
+    let completed = future.clone().unbind();
+    handle.spawn(async move {
+        let done = work.await;
+        if done.as_ref().is_err_and(JoinError::is_cancelled) {
+            return;
+        }
+        rope.pull(Box::new(move |py| {
+            let outcome = match done {
+                Ok(done) => finish(py, done),
+                Err(_) => Err(PanicException::new_err("bug in aiowebsocket's engine")),
+            };
+            complete(completed.bind(py), outcome)
+        }));
+    });
+    Ok(future)
+}
+
+/// A future that has been cancelled meanwhile lets go of what it was to have.
+fn complete(future: &Bound<'_, PyAny>, outcome: PyResult<Py<PyAny>>) -> PyResult<()> {
+    let py = future.py();
+    if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+        return Ok(());
+    }
+    match outcome {
+        Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)).map(drop),
+        Err(error) => future.call_method1(intern!(py, "set_exception"), (error,)).map(drop),
+    }
+}
+
+/// The callback of a future that is done: its work has ended, or is no longer wanted.
+#[pyclass(frozen, module = "aiowebsocket._core")]
+struct Abort(AbortHandle);
+
+#[pymethods]
+impl Abort {
+    fn __call__(&self, future: &Bound<'_, PyAny>) {
+        let _ = future;
+        self.0.abort();
+    }
+}
+
+/// The lifeline as the runtime of pyo3-async-runtimes.
+struct Lifeline;
+
+struct JoinFailed(JoinError);
+
+impl generic::JoinError for JoinFailed {
+    fn is_panic(&self) -> bool {
+        self.0.is_panic()
+    }
+
+    fn into_panic(self) -> Box<dyn std::any::Any + Send + 'static> {
+        self.0.into_panic()
+    }
+}
+
+type Joined = Pin<Box<dyn Future<Output = Result<(), JoinFailed>> + Send>>;
+
+impl Runtime for Lifeline {
+    type JoinError = JoinFailed;
+    type JoinHandle = Joined;
+
+    fn spawn<F: Future<Output = ()> + Send + 'static>(future: F) -> Joined {
+        match current() {
+            Ok(handle) => joined(handle.spawn(future)),
+            Err(_) => Box::pin(std::future::pending()),
+        }
+    }
+
+    fn spawn_blocking<F: FnOnce() + Send + 'static>(function: F) -> Joined {
+        match current() {
+            Ok(handle) => joined(handle.spawn_blocking(function)),
+            Err(_) => Box::pin(std::future::pending()),
+        }
+    }
+}
+
+/// The lifeline that this runs on, else the process's. One that has been stopped stays stopped: what
+/// is spawned on it is dropped.
+fn current() -> io::Result<Handle> {
+    Handle::try_current().or_else(|_| lifeline::handle())
+}
+
+fn joined(handle: tokio::task::JoinHandle<()>) -> Joined {
+    Box::pin(async move { handle.await.map_err(JoinFailed) })
+}
+
+tokio::task_local! {
+    static LOCALS: TaskLocals;
+}
+
+impl ContextExt for Lifeline {
+    fn scope<F, R>(locals: TaskLocals, future: F) -> Pin<Box<dyn Future<Output = R> + Send>>
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
+        Box::pin(LOCALS.scope(locals, future))
+    }
+
+    fn get_task_locals() -> Option<TaskLocals> {
+        LOCALS.try_with(TaskLocals::clone).ok()
+    }
+}
