@@ -30,7 +30,7 @@ BUILT := $(VENV)/.built-$(PROFILE)
 # Programs of cargo's that the machine does not have are installed here, not into ~/.cargo.
 CARGO_PROGRAMS := $(abspath $(VENV))/cargo
 WITH_CARGO_PROGRAMS := PATH="$(CARGO_PROGRAMS)/bin:$$PATH"
-BENCH_SERVER := benchmarks/server/target/release/echo-and-flood-server
+BENCH_SERVER := benchmarks/server/target/release/bench-server
 
 # The interpreter of the environment, so that cargo and maturin share what they compiled for it.
 export PYO3_PYTHON := $(abspath $(PY))
@@ -40,14 +40,14 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
 	check-stubs check-dependencies format matrix conformance conformance-short attacks bench \
-	bench-short bench-compression bench-deflate fuzz-smoke fuzz asan miri wheel strace-echo clean \
-	cargo cargo-fuzz cargo-deny
+	bench-quick bench-short bench-compression bench-deflate bench-engine fuzz-smoke fuzz asan miri wheel \
+	strace-echo clean cargo cargo-fuzz cargo-deny
 
 help: ## this list
 	@echo "make demo   an echo server on this machine, and the documents' programs against it"
 	@echo "make test   everything that is tested"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter, VENV=.venv-3.12 the environment's place,"
 	@echo "PYTEST_ARGS='-k close' the tests, PROFILE=dev a quick build."
@@ -78,12 +78,14 @@ check-rust: $(VENV)/.made
 	cargo fmt --check
 	cargo fmt --check --manifest-path benchmarks/server/Cargo.toml
 	cargo fmt --check --manifest-path benchmarks/deflate/Cargo.toml
+	cargo fmt --check --manifest-path benchmarks/engine/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features --features net -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets -- --deny warnings
-	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/server/Cargo.toml -- --deny warnings
+	cargo clippy $(CARGO_ARGS) --all-targets --manifest-path benchmarks/server/Cargo.toml -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/deflate/Cargo.toml -- --deny warnings
+	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/engine/Cargo.toml -- --deny warnings
 
 check-dependencies: ## licences, sources, known faults of the crates; needs cargo-deny
 	@$(WITH_CARGO_PROGRAMS); if command -v cargo-deny >/dev/null; then cargo deny check $(DENY_CHECKS); \
@@ -101,6 +103,7 @@ format: $(VENV)/.group-check ## lays out Rust and Python
 	cargo fmt
 	cargo fmt --manifest-path benchmarks/server/Cargo.toml
 	cargo fmt --manifest-path benchmarks/deflate/Cargo.toml
+	cargo fmt --manifest-path benchmarks/engine/Cargo.toml
 	cargo fmt --manifest-path fuzz/Cargo.toml
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
@@ -119,19 +122,25 @@ conformance-short: $(BUILT) ## a part of it, in under two minutes
 attacks: $(BUILT) ## what each attack of a hostile server costs in memory, as a table
 	PYTHONPATH=tests $(PY) -m hostile $(ATTACKS_ARGS)
 
-bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## echo and flood beside other clients
-	$(PY) -m benchmarks.echo_and_flood $(BENCH_ARGS)
+BENCH := $(PY) -m benchmarks
+bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## every workload beside other clients, and the page
+	$(BENCH) --json benchmarks/results.json --page benchmarks $(BENCH_ARGS)
 
-bench-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the same, only to see that it runs
-	$(PY) -m benchmarks.echo_and_flood --short $(BENCH_ARGS)
-	$(PY) -m benchmarks.compression --short --loops asyncio --levels
+bench-quick: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the main workloads, in two minutes
+	$(BENCH) --quick $(BENCH_ARGS)
 
-bench-compression: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## permessage-deflate, likewise
-	$(PY) -m benchmarks.compression $(BENCH_ARGS)
+bench-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## every workload, only to see that it runs
+	$(BENCH) --short $(BENCH_ARGS)
+
+bench-compression: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## permessage-deflate in detail
+	$(BENCH) --workloads compressed compressed-detail $(BENCH_ARGS)
 
 bench-deflate: cargo ## the implementations of zlib side by side; zlib-ng too, if there is a cmake
 	cargo run $(CARGO_ARGS) --release --manifest-path benchmarks/deflate/Cargo.toml \
 		$(if $(shell command -v cmake),--features zlib-ng) -- $(BENCH_ARGS)
+
+bench-engine: cargo ## masking, parsing, UTF-8 and compression by themselves, in bytes a cycle
+	cargo run $(CARGO_ARGS) --release --manifest-path benchmarks/engine/Cargo.toml -- --bench $(BENCH_ARGS)
 
 fuzz-smoke: $(VENV)/.made cargo-fuzz ## every fuzz target for a minute: FUZZ_SECONDS
 	$(WITH_CARGO_PROGRAMS) $(PY) tools/fuzz.py --seconds $(FUZZ_SECONDS)
@@ -194,6 +203,6 @@ $(BUILT): $(SOURCES) $(VENV)/.group-build $(VENV)/.group-test
 	$(PIP) install --force-reinstall --no-deps --no-index $(VENV)/wheel/*.whl
 	@touch $@
 
-$(BENCH_SERVER): $(wildcard benchmarks/server/Cargo.*) $(wildcard benchmarks/server/src/*.rs)
+$(BENCH_SERVER): $(wildcard benchmarks/server/Cargo.*) $(shell find benchmarks/server/src)
 	cargo build $(CARGO_ARGS) --release --manifest-path benchmarks/server/Cargo.toml \
 		--target-dir benchmarks/server/target

@@ -1,94 +1,141 @@
 """The clients that are measured, one short file each, all through the same jobs.
 
-A peer is a module with a `NAME`, a `PACKAGE` (whose version is printed) and a coroutine function
-`open_client(uri)` whose result has `echo(payload, count)`, `flood(count)` and `close()`. One that
-compresses has `open_deflating(uri)` too, whose result has `feed(count)` and `pour(messages)`.
+A file offers `PEERS`: who it adds, each with what it can do. A package that is not installed, or
+lacks the C that makes it fast, fails the file's import, and its peers are left out by name.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Protocol, cast
+import ssl
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import ModuleType
+    import asyncio
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from pathlib import Path
 
+# Every file, in the order of the tables; the last line's are of the detailed compression alone.
 NAMES = (
     "aiowebsocket_connect",
     "aiowebsocket_converse",
+    "aiowebsocket_doors",
     "picows_callbacks",
     "picows_websockets",
     "websockets_connect",
     "aiohttp_session",
-)
-# Who compresses; picows does not.
-DEFLATING = (
-    "aiowebsocket_connect",
-    "websockets_connect",
+    "on_aiofastnet",
+    "tornado_client",
+    "wreq_client",
+    "websocket_client",
+    "bare_protocol",
+    "native_client",
+    "aiowebsocket_levels",
     "websockets_without_c",
-    "aiohttp_session",
 )
+JOBS = frozenset(("echo", "flood", "sink", "crowd", "connect", "idle", "import"))
+DEFLATING = JOBS | {"receive deflated", "send deflated"}
 
 
 class Client(Protocol):
-    """One open connection; after `echo` or `flood` nothing of that job is left on the way."""
+    """One open connection; after a job nothing of it is left on the way."""
 
-    async def echo(self, payload: bytes, count: int) -> None:
-        """Sends the payload and receives it back, `count` times, one after the other."""
+    async def echo(self, payload: bytes, count: int) -> list[float]:
+        """Sends the payload and receives it back, `count` times, one after the other.
 
-    async def flood(self, count: int) -> None:
-        """Asks for a flood and receives its `count` messages, each as bytes of its own."""
+        The result is the time at which each came back.
+        """
 
-    async def close(self) -> None:
-        """Ends the connection by the closing handshake."""
+    async def flood(self, count: int, text: bool) -> bytes | str | memoryview:
+        """Asks for a flood and receives its `count` messages, each an object of its own.
 
+        The result is the last.
+        """
 
-class DeflatingClient(Protocol):
-    """One open connection with permessage-deflate."""
-
-    async def feed(self, count: int) -> str:
-        """Asks for a feed and receives its `count` texts, of which the last is the result."""
-
-    async def pour(self, messages: Iterable[str]) -> int:
-        """Sends the texts, then receives how many bytes their payloads were on the wire."""
+    async def sink(self, messages: Iterable[bytes | str]) -> int:
+        """Sends the messages, one `await` each, then receives how many bytes the server got."""
 
     async def close(self) -> None:
         """Ends the connection by the closing handshake."""
 
 
-class Peer(Protocol):
-    """What each module in `NAMES` offers."""
+@dataclass(frozen=True)
+class Trust:
+    """The authority that vouches for the server; a fresh one has no session to resume."""
 
-    NAME: str
-    PACKAGE: str
+    ca_file: Path
+    fresh: bool = False
 
-    async def open_client(self, uri: str) -> Client:
-        """Opens a connection without compression and without keepalive."""
-
-
-class DeflatingPeer(Protocol):
-    """What each module in `DEFLATING` offers."""
-
-    NAME: str
-    PACKAGE: str
-
-    async def open_deflating(self, uri: str) -> DeflatingClient:
-        """Opens a connection with compression, as it is by default, and without keepalive."""
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """For those who build on the ssl module."""
+        return ssl.create_default_context(cafile=str(self.ca_file))
 
 
-def load(name: str) -> Peer | None:
-    """The peer of that name in `NAMES`, or none where its package is not installed."""
-    return cast("Peer | None", _module(name))
+@dataclass(frozen=True)
+class Peer:
+    """A client, in its fastest documented configuration: what it is called and how it is opened."""
+
+    name: str
+    # The distributions that it stands on, its own first; their versions are told.
+    packages: tuple[str, ...]
+    # What a program has to import.
+    imports: str
+    open: Callable[[str, Trust | None], Awaitable[Client]]
+    # "ours", "door" (ours, by a way of its own), "peer" or "floor".
+    role: str = "peer"
+    jobs: frozenset[str] = JOBS
+    open_deflating: Callable[[str], Awaitable[Client]] | None = None
+    # What it does to an event loop before it runs on it.
+    patch: Callable[[asyncio.AbstractEventLoop], object] | None = None
+    # What its connections share on a loop, given up when they are closed.
+    finish: Callable[[], Coroutine[None, None, None]] | None = None
+    # Its coroutines never wait: it blocks the thread that it is called in.
+    blocking: bool = False
+    # Why its TLS connections are full handshakes even when it has been there before.
+    never_resumes: str = ""
+    # Why it cannot take part, or nothing.
+    missing: str = ""
+    # The file of this package that offers it; `load` says so.
+    file: str = ""
 
 
-def load_deflating(name: str) -> DeflatingPeer | None:
-    """The peer of that name in `DEFLATING`, or none where its package is not installed."""
-    return cast("DeflatingPeer | None", _module(name))
+@dataclass(frozen=True)
+class Outside:
+    """A client that is a program of its own, measured by itself."""
+
+    name: str
+    # URI without a resource, CA file, job, size, count: to seconds and CPU seconds of the whole.
+    run: Callable[[str, Path, str, int, int], tuple[float, float]]
+    jobs: frozenset[str]
+    role: str = "floor"
+    packages: tuple[str, ...] = ()
+    never_resumes: str = ""
+    missing: str = ""
+    file: str = ""
 
 
-def _module(name: str) -> ModuleType | None:
-    try:
-        return importlib.import_module(f"{__name__}.{name}")
-    except ImportError:
-        return None
+Contender = Peer | Outside
+
+
+def accelerated_by(*modules: str) -> None:
+    """Without its C a client is not at its fastest: then it is left out, by an ImportError."""
+    for module in modules:
+        importlib.import_module(module)
+
+
+def load(names: Sequence[str]) -> tuple[list[Contender], list[str]]:
+    """The contenders of those files, and why others are left out."""
+    found: list[Contender] = []
+    left_out = []
+    for name in names:
+        try:
+            offered = importlib.import_module(f"{__name__}.{name}").PEERS
+        except ImportError as error:
+            left_out.append(f"{name}: {error}")
+            continue
+        found += [replace(peer, file=name) for peer in offered if not peer.missing]
+        left_out += [f"{peer.name}: {peer.missing}" for peer in offered if peer.missing]
+    return found, left_out

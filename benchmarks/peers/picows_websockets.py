@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-from picows.websockets import ClientConnection, connect
+from picows.websockets import connect
 
-NAME = "picows.websockets"
-PACKAGE = "picows"
-
-
-class Client:
-    """Echo and flood by `await send` and `await recv`."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
-
-    async def echo(self, payload: bytes, count: int) -> None:
-        """One message at a time, there and back."""
-        send, recv = self.connection.send, self.connection.recv
-        for _ in range(count):
-            await send(payload)
-            await recv()
-
-    async def flood(self, count: int) -> None:
-        """Asks once, receives `count` messages."""
-        recv = self.connection.recv
-        await self.connection.send(b"go")
-        for _ in range(count):
-            await recv()
-
-    async def close(self) -> None:
-        """Says goodbye."""
-        await self.connection.close()
+from . import DEFLATING, Peer, Trust
+from .picows_callbacks import ASYNCIOS
+from .websockets_connect import Client
 
 
-async def open_client(uri: str) -> Client:
+async def open_client(uri: str, trust: Trust | None) -> Client:
     """A connection that does nothing but what is measured."""
+    context = None if trust is None else trust.context
     return Client(
-        await connect(uri, compression=None, ping_interval=None, max_size=None, proxy=None)
+        await connect(
+            uri, ssl=context, compression=None, ping_interval=None, max_size=None, proxy=None
+        )
     )
+
+
+async def open_deflating(uri: str) -> Client:
+    """A connection that compresses as it does by default."""
+    return Client(await connect(uri, ping_interval=None, max_size=None, proxy=None))
+
+
+PEERS = (
+    Peer(
+        "picows.websockets",
+        ("picows", "aiofastnet"),
+        "from picows.websockets import connect",
+        open_client,
+        jobs=DEFLATING,
+        open_deflating=open_deflating,
+        never_resumes=ASYNCIOS,
+    ),
+)

@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
+
+from . import DEFLATING, Peer, accelerated_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NAME = "websockets"
-PACKAGE = "websockets"
+    from . import Trust
+
+accelerated_by("websockets.speedups")
 
 
 class Client:
     """Every job by `await send` and `await recv`."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: Any) -> None:
+        # Of websockets, or of those who took its shape.
         self.connection = connection
 
-    async def echo(self, payload: bytes, count: int) -> None:
+    async def echo(self, payload: bytes, count: int) -> list[float]:
         """One message at a time, there and back."""
         send, recv = self.connection.send, self.connection.recv
+        times = []
         for _ in range(count):
             await send(payload)
             await recv()
+            times.append(perf_counter())
+        return times
 
-    async def flood(self, count: int) -> None:
+    async def flood(self, count: int, text: bool) -> bytes | str:  # noqa: ARG002
         """Asks once, receives `count` messages."""
         recv = self.connection.recv
-        await self.connection.send(b"go")
-        for _ in range(count):
-            await recv()
-
-    async def feed(self, count: int) -> str:
-        """Asks once, receives `count` texts."""
-        recv = self.connection.recv
         await self.connection.send("go")
-        message = ""
+        message: bytes | str = ""
         for _ in range(count):
-            message = cast("str", await recv())
+            message = await recv()
         return message
 
-    async def pour(self, messages: Iterable[str]) -> int:
-        """Sends one text after the other, receives the count of their bytes."""
+    async def sink(self, messages: Iterable[bytes | str]) -> int:
+        """Sends one after the other, receives the count of their bytes."""
         send = self.connection.send
         for message in messages:
             await send(message)
@@ -54,13 +55,29 @@ class Client:
         await self.connection.close()
 
 
-async def open_client(uri: str) -> Client:
+async def open_client(uri: str, trust: Trust | None) -> Client:
     """A connection that does nothing but what is measured."""
+    context = None if trust is None else trust.context
     return Client(
-        await connect(uri, compression=None, ping_interval=None, max_size=None, proxy=None)
+        await connect(
+            uri, ssl=context, compression=None, ping_interval=None, max_size=None, proxy=None
+        )
     )
 
 
 async def open_deflating(uri: str) -> Client:
     """A connection that compresses as it does by default."""
     return Client(await connect(uri, ping_interval=None, max_size=None, proxy=None))
+
+
+PEERS = (
+    Peer(
+        "websockets",
+        ("websockets",),
+        "from websockets.asyncio.client import connect",
+        open_client,
+        jobs=DEFLATING,
+        open_deflating=open_deflating,
+        never_resumes="asyncio resumes no TLS session",
+    ),
+)

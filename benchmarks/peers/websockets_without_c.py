@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from websockets import frames, utils
 
-from benchmarks.peers import websockets_connect
-
-NAME = "websockets without C"
-PACKAGE = "websockets"
+from . import Peer, websockets_connect
 
 IN_USE = vars(frames)
 ACCELERATED = IN_USE["apply_mask"]
@@ -27,3 +24,15 @@ async def open_deflating(uri: str) -> Client:
     accelerated = await websockets_connect.open_deflating(uri)
     IN_USE["apply_mask"] = utils.apply_mask
     return Client(accelerated.connection)
+
+
+PEERS = (
+    Peer(
+        "websockets without C",
+        ("websockets",),
+        "from websockets.asyncio.client import connect",
+        websockets_connect.open_client,
+        jobs=frozenset(("receive deflated", "send deflated")),
+        open_deflating=open_deflating,
+    ),
+)

@@ -56,6 +56,15 @@ def kept_awake() -> Iterator[None]:
             spinner.wait()
 
 
+def raise_file_limit() -> None:
+    """Thousands of connections are thousands of descriptors: as many as the system allows."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - Windows has none
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def description() -> dict[str, str]:
     """What a reader needs to know before believing a figure."""
     return {

@@ -1,19 +1,17 @@
-//! RFC 6455 4.2: accepts the upgrade and reads from the resource name which job is asked for.
-//! It judges nothing else of the request.
+//! RFC 6455 4.2: answers the upgrade and reads from the resource name which job is asked for. It
+//! judges nothing else of the request, and knows nothing of sockets.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha1::{Digest, Sha1};
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
 
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-const REQUEST_LIMIT: usize = 16 * 1024;
+pub const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
 
 /// What a client asks for by its resource name.
 #[derive(Debug, PartialEq)]
 pub enum Job {
     Echo,
-    Flood { size: usize, count: usize },
+    Flood { size: usize, count: usize, text: bool },
     Replay { name: String, times: usize },
     Sink { count: usize },
 }
@@ -21,16 +19,24 @@ pub enum Job {
 impl Job {
     fn from_resource(resource: &str) -> Option<Self> {
         let (path, query) = resource.split_once('?').unwrap_or((resource, ""));
-        let number = |name: &str, default: usize| {
+        let value = |name: &str| {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-            let pair = pairs.find(|(key, _)| *key == name);
-            pair.map_or(Some(default), |(_, value)| value.parse().ok())
+            pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+        };
+        let number = |name: &str, default: usize| {
+            value(name).map_or(Some(default), |value| value.parse().ok())
         };
         match path {
             "/" | "/echo" => Some(Self::Echo),
-            "/flood" => {
-                Some(Self::Flood { size: number("size", 256)?, count: number("count", 1)? })
-            }
+            "/flood" => Some(Self::Flood {
+                size: number("size", 256)?,
+                count: number("count", 1)?,
+                text: match value("kind") {
+                    None | Some("binary") => false,
+                    Some("text") => true,
+                    Some(_) => return None,
+                },
+            }),
             "/sink" => Some(Self::Sink { count: number("count", 1)? }),
             _ => {
                 let name = path.strip_prefix("/replay/")?.to_owned();
@@ -45,36 +51,17 @@ impl Job {
     }
 }
 
-pub fn accept(stream: &mut TcpStream) -> io::Result<Job> {
-    let request = read_request(stream)?;
-    let resource = request.split(' ').nth(1).unwrap_or_default();
-    let key = field(&request, "Sec-WebSocket-Key");
-    let (Some(job), Some(key)) = (Job::from_resource(resource), key) else {
-        stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")?;
-        return Err(io::Error::other(format!("no such job: {resource}")));
-    };
+/// The job that a request asks for, and the answer; none if there is no such job.
+pub fn accept(request: &str) -> Option<(Job, String)> {
+    let job = Job::from_resource(request.split(' ').nth(1)?)?;
+    let key = field(request, "Sec-WebSocket-Key")?;
     let accept = STANDARD.encode(Sha1::digest(format!("{key}{GUID}")));
-    let extensions = if job.takes_compressed() { agreed(&request) } else { "" };
-    write!(
-        stream,
+    let extensions = if job.takes_compressed() { agreed(request) } else { "" };
+    let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {accept}\r\n{extensions}\r\n"
-    )?;
-    Ok(job)
-}
-
-/// A client sends no frame before it has the response, so nothing can stand behind the blank line.
-fn read_request(stream: &mut TcpStream) -> io::Result<String> {
-    let mut request = Vec::new();
-    let mut part = [0; 4096];
-    while !request.ends_with(b"\r\n\r\n") {
-        let count = stream.read(&mut part)?;
-        if count == 0 || request.len() > REQUEST_LIMIT {
-            return Err(io::Error::other("the request does not end"));
-        }
-        request.extend_from_slice(&part[..count]);
-    }
-    String::from_utf8(request).map_err(io::Error::other)
+    );
+    Some((job, answer))
 }
 
 /// RFC 7692 with the full windows and context takeover both ways, to whoever offers it.
@@ -103,15 +90,24 @@ mod tests {
     fn the_resource_name_names_the_job() {
         for (resource, job) in [
             ("/echo", Some(Job::Echo)),
-            ("/flood?size=16&count=3", Some(Job::Flood { size: 16, count: 3 })),
-            ("/flood?count=3", Some(Job::Flood { size: 256, count: 3 })),
+            ("/flood?size=16&count=3", Some(Job::Flood { size: 16, count: 3, text: false })),
+            ("/flood?count=3&kind=text", Some(Job::Flood { size: 256, count: 3, text: true })),
             ("/flood?count=many", None),
+            ("/flood?kind=other", None),
             ("/replay/ticks?times=3", Some(Job::Replay { name: "ticks".into(), times: 3 })),
             ("/sink?count=3", Some(Job::Sink { count: 3 })),
             ("/elsewhere", None),
         ] {
             assert_eq!(Job::from_resource(resource), job, "{resource}");
         }
+    }
+
+    #[test]
+    fn the_answer_proves_that_the_key_was_read_as_rfc_6455_1_3_shows_it() {
+        let request = "GET /echo HTTP/1.1\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        let answer = accept(request).map(|(_, answer)| answer).unwrap_or_default();
+        assert!(answer.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+        assert!(answer.ends_with("\r\n\r\n"));
     }
 
     #[test]

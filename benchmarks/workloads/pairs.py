@@ -1,0 +1,85 @@
+"""Echoes side by side: two connections in one process, blocks of one and the other by turns.
+
+Blocks this short see the same machine, so the ratio of a pair is worth more than one of a round.
+The rival is on the kind of event loop, and in the configuration, that was its best in the rounds.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from typing import TYPE_CHECKING
+
+from benchmarks.method import event_loops
+from benchmarks.method.results import Pairs
+from benchmarks.method.rounds import Stopwatch
+
+from . import PICOWS, Talk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.method.results import Figures, Series
+    from benchmarks.method.rounds import Turn
+
+# Whom ours is paired with: of the configurations of a peer the best.
+RIVALS = ((PICOWS, f"{PICOWS}, aiofastnet"), ("websockets",))
+OURS = ("ours", "door")
+
+
+class Held:
+    """A connection that stays open between its blocks, on a loop of its own."""
+
+    def __init__(self, talk: Talk, operations: int) -> None:
+        self.talk, self.operations = talk, operations
+        self.loop = event_loops.new(talk.loop, talk.peer)
+        self.client = self.loop.run_until_complete(talk.open())
+
+    def block(self) -> Figures:
+        """One block."""
+        return self.loop.run_until_complete(self._block())
+
+    def close(self) -> None:
+        """Ends the connection and its loop."""
+        self.loop.run_until_complete(self.client.close())
+        event_loops.close(self.loop, self.talk.peer)
+
+    async def _block(self) -> Figures:
+        watch = Stopwatch(self.talk.bench.server)
+        found = await self.talk.job.work(self.client, self.operations)
+        return {**watch.figures(self.operations), **found}
+
+
+def measure(
+    turns: Sequence[Turn], series: Sequence[Series], count: int, block: float
+) -> list[Pairs]:
+    """Ours, on each kind of loop, beside each rival at its best."""
+    talks = {
+        (turn.contender, turn.loop): (turn, statistics.median(one.figures["seconds"]))
+        for turn, one in zip(turns, series, strict=True)
+        if isinstance(turn, Talk) and not turn.peer.blocking
+    }
+    ours = [found for found in talks.values() if found[0].peer.role in OURS]
+    best = []
+    for names in RIVALS:
+        found = [talk for (name, _), talk in talks.items() if name in names]
+        best += [min(found, key=lambda talk: talk[1])] if found else []
+    return [_pair(one, other, count, block) for one in ours for other in best]
+
+
+def _pair(one: tuple[Talk, float], other: tuple[Talk, float], count: int, block: float) -> Pairs:
+    held = [Held(talk, max(2, round(block / seconds))) for talk, seconds in (one, other)]
+    for side in held:
+        side.block()
+    ratios: dict[str, list[float]] = {"seconds": [], "cpu": [], "p50": []}
+    for number in range(count):
+        order = held if number % 2 else held[::-1]
+        found = {id(side): side.block() for side in order}
+        for name, values in ratios.items():
+            mine, theirs = (found[id(side)][name] for side in held)
+            values.append(float(f"{mine / theirs:.4g}"))
+    for side in held:
+        side.close()
+    print(":", end="", flush=True, file=sys.stderr)
+    ours, rival = one[0], other[0]
+    return Pairs(ours.job.title, ours.contender, ours.loop, rival.contender, rival.loop, ratios)
