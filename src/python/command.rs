@@ -136,6 +136,13 @@ impl Command {
         }
     }
 
+    /// Lets go of what was to be sent.
+    pub(super) fn release(self, py: Python<'_>) {
+        if let Self::Send(send) = self {
+            drop(send.message.into_bound(py));
+        }
+    }
+
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
             Self::Send(send) => visit.call(&send.message),

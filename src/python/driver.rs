@@ -200,12 +200,12 @@ impl Driver {
         self.in_line.store(desk.receivers.len(), Ordering::Relaxed);
     }
 
-    pub(super) fn leave(&self, place: Place, waiter: &Py<Waiter>) {
+    pub(super) fn leave(&self, py: Python<'_>, place: Place, waiter: &Py<Waiter>) {
         let mut desk = self.desk();
         let left = desk.leave(place, waiter);
         self.in_line.store(desk.receivers.len(), Ordering::Relaxed);
         drop(desk);
-        drop(left);
+        drop(left.map(|left| left.into_bound(py)));
     }
 
     /// How many receivers are waiting.

@@ -20,6 +20,7 @@ mod opening;
 mod operation;
 mod receiving;
 mod sending;
+mod shortcut;
 mod slots;
 mod waiter;
 
@@ -44,6 +45,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<operation::Operation>()?;
     module.add_function(wrap_pyfunction!(opening::open_connection, module)?)?;
     slots::install(&py.get_type::<operation::Operation>())?;
+    shortcut::install(
+        &py.get_type::<faces::ClientConnection>(),
+        &py.get_type::<faces::Converse>(),
+    )?;
     let stop = wrap_pyfunction!(stop_lifeline, module)?;
     py.import("atexit")?.call_method1("register", (stop,))?;
     register_fork_handler(py, module)

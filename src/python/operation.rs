@@ -77,7 +77,9 @@ impl Operation {
 
     /// Keeps an operation that is done for the next `new`, which takes it if nobody else holds it then.
     pub(super) fn keep(slf: Bound<'_, Self>) {
-        SPARE.set(Some(slf.unbind()));
+        let py = slf.py();
+        let before = SPARE.replace(Some(slf.unbind()));
+        drop(before.map(|before| before.into_bound(py)));
     }
 
     pub(super) fn step(&mut self, py: Python<'_>) -> PyResult<Step> {
@@ -95,7 +97,8 @@ impl Operation {
                 return Ok(Step::Yield(again));
             }
             Stage::Parked { waiter, place } => {
-                driver.get().leave(place, &waiter);
+                driver.get().leave(py, place, &waiter);
+                drop(waiter.into_bound(py));
                 command.resume(driver, place)
             }
             Stage::Yielded(error) => Err(*error),
@@ -103,7 +106,10 @@ impl Operation {
         };
         match attempt {
             Ok(Attempt::Done(value)) => {
-                self.work = None;
+                if let Some(Work { owner, command }) = self.work.take() {
+                    drop(owner.into_bound(py));
+                    command.release(py);
+                }
                 Ok(Step::Return(value))
             }
             Ok(Attempt::Park(place)) => {
@@ -130,7 +136,7 @@ impl Operation {
         let Some(work) = self.work.take() else { return Ok(()) };
         if let Stage::Parked { waiter, place } = stage {
             let driver = work.owner.get().driver().bind(py);
-            driver.get().leave(place, &waiter);
+            driver.get().leave(py, place, &waiter);
             return Driver::pass_on(driver, place);
         }
         Ok(())
