@@ -137,9 +137,13 @@ impl Command {
     }
 
     /// Lets go of what was to be sent.
-    pub(super) fn release(self, py: Python<'_>) {
-        if let Self::Send(send) = self {
-            drop(send.message.into_bound(py));
+    pub(super) fn let_go(self, py: Python<'_>) {
+        match self {
+            Self::Send(send) => drop(send.message.into_bound(py)),
+            Self::SendMany(many) => {
+                many.messages.into_iter().for_each(|message| drop(message.into_bound(py)));
+            }
+            Self::Receive(_) | Self::UntilClosed => {}
         }
     }
 

@@ -106,10 +106,7 @@ impl Operation {
         };
         match attempt {
             Ok(Attempt::Done(value)) => {
-                if let Some(Work { owner, command }) = self.work.take() {
-                    drop(owner.into_bound(py));
-                    command.release(py);
-                }
+                self.let_go(py);
                 Ok(Step::Return(value))
             }
             Ok(Attempt::Park(place)) => {
@@ -124,9 +121,16 @@ impl Operation {
                 Ok(Step::Yield(py.None()))
             }
             Err(error) => {
-                self.work = None;
+                self.let_go(py);
                 Err(error)
             }
+        }
+    }
+
+    fn let_go(&mut self, py: Python<'_>) {
+        if let Some(Work { owner, command }) = self.work.take() {
+            drop(owner.into_bound(py));
+            command.let_go(py);
         }
     }
 
