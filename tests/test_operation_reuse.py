@@ -47,6 +47,23 @@ async def echoes(ws: ClientConnection, count: int) -> None:
         assert await ws.recv() == str(number)
 
 
+async def test_what_steps_by_hand_keeps_its_value_whatever_is_awaited_afterwards(
+    raw_peer: MakeRawPeer,
+) -> None:
+    """From 3.12 on the exception that carries a value is used again, unless somebody holds it."""
+    async with connect(raw_peer(echo).uri) as ws:
+        stopped: list[StopIteration] = []
+        for number in range(20):
+            await ws.send(f"first {number}")
+            await asyncio.sleep(0.01)
+            with pytest.raises(StopIteration) as raised:
+                while True:
+                    next(ws.recv().__await__())
+            stopped.append(raised.value)
+            await echoes(ws, 3)
+        assert [one.value for one in stopped] == [f"first {number}" for number in range(20)]
+
+
 async def test_one_that_was_awaited_and_is_held_cannot_be_awaited_again(
     raw_peer: MakeRawPeer,
 ) -> None:

@@ -22,6 +22,7 @@ mod receiving;
 mod sending;
 mod shortcut;
 mod slots;
+mod stop_iteration;
 mod waiter;
 
 use std::time::Duration;

@@ -2,7 +2,8 @@
 //!
 //! Through pyo3 a finished awaitable costs a StopIteration made, raised and taken apart, several times
 //! the price of the message. `am_send` returns the value itself (CPython 3.10 and 3.11 ask for it, as
-//! does every version's asyncio.Task); where the interpreter insists on StopIteration, None needs none.
+//! does every version's asyncio.Task); where the interpreter insists on StopIteration, it gets one that
+//! has been used before.
 //! `am_await` gives the operation itself without a call into Rust.
 
 use std::{panic, ptr};
@@ -14,6 +15,7 @@ use pyo3::types::PyType;
 use pyo3::{Borrowed, ffi};
 
 use super::operation::{Operation, Step};
+use super::stop_iteration;
 
 /// Puts the raw functions into the type's slots.
 pub(super) fn install(class: &Bound<'_, PyType>) -> PyResult<()> {
@@ -60,22 +62,8 @@ unsafe extern "C" fn next(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: as in `send`.
     match unsafe { step(slf) } {
         Ok(Step::Yield(value)) => value.into_ptr(),
-        Ok(Step::Return(value)) => {
-            // SAFETY: attached to the interpreter; StopIteration takes a reference of its own. The
-            // value is bytes, str, None or a tuple made here: a tuple is wrapped, lest it be taken
-            // for the exception's arguments.
-            unsafe {
-                let none = value.as_ptr() == ffi::Py_None();
-                if !none && ffi::PyTuple_Check(value.as_ptr()) != 0 {
-                    let arguments = ffi::PyTuple_Pack(1, value.as_ptr());
-                    ffi::PyErr_SetObject(ffi::PyExc_StopIteration, arguments);
-                    ffi::Py_XDECREF(arguments);
-                } else if !none {
-                    ffi::PyErr_SetObject(ffi::PyExc_StopIteration, value.as_ptr());
-                }
-            }
-            ptr::null_mut()
-        }
+        // SAFETY: attached to the interpreter, as whoever calls a slot is.
+        Ok(Step::Return(value)) => unsafe { stop_iteration::raise(value) },
         Err(()) => ptr::null_mut(),
     }
 }
