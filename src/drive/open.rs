@@ -11,6 +11,8 @@ use crate::protocol::{Close, Connection, Phase, ProtocolError, Side};
 
 /// The most one call of `receive` reads: a fast peer must not own the loop.
 const FAIR_SHARE: usize = 256 * 1024;
+/// But of one long frame this much, for nobody has work to do before its end.
+const LONG_SHARE: usize = 1024 * 1024;
 
 /// This many compressed bytes may take long enough to inflate that others should run meanwhile.
 const MUCH_TO_INFLATE: usize = 4 * 1024;
@@ -124,8 +126,9 @@ impl Open {
             return Arrived::Nothing;
         }
         self.engine.lend_input(pool::input);
+        let fair = self.engine.awaited().clamp(FAIR_SHARE, LONG_SHARE);
         let room = self.engine.receive_buffer();
-        let share = room.len().min(FAIR_SHARE);
+        let share = room.len().min(fair);
         let Received { length, end } = stream.read(&mut room[..share]);
         if end.is_none() && length == 0 {
             return Arrived::Nothing;

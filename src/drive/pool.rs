@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 /// What one read may bring. Larger buffers gain nothing on loopback and leave the cache.
-pub(super) const INPUT_SIZE: usize = 128 * 1024;
+pub(super) const INPUT_SIZE: usize = 256 * 1024;
 /// The length that a buffer is kept at: the largest message of `connect` and what else is on its way.
 const LARGEST: usize = 2 * 1024 * 1024;
 /// A buffer longer than this is long, and one of them a thread is enough.

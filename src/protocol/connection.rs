@@ -111,6 +111,12 @@ impl Connection {
         self.inbox.spare()
     }
 
+    /// How many bytes are missing of the frame whose payload is arriving.
+    #[must_use]
+    pub fn awaited(&self) -> usize {
+        self.inbox.awaited()
+    }
+
     /// Parses what has arrived: messages are queued, Pings and Close answered, violations failed. With
     /// compression it stops where reading pauses, and goes on when called again: see `is_stalled`.
     pub fn receive_bytes(&mut self, length: usize, now: Instant) {

@@ -112,6 +112,12 @@ impl Inbox {
         self.buffer.received(length);
     }
 
+    /// How many bytes are missing of the frame under way.
+    pub(super) fn awaited(&self) -> usize {
+        let frame = self.message.as_ref().and_then(|message| message.frame.as_ref());
+        frame.map_or(0, |frame| usize::try_from(frame.remaining).unwrap_or(usize::MAX))
+    }
+
     /// The next frame that has arrived whole; `None` when the rest must be waited for.
     pub(super) fn next_frame(&mut self) -> Result<Option<Arrival<'_>>, ProtocolError> {
         loop {

@@ -14,6 +14,7 @@ mod desk;
 mod driver;
 mod errors;
 mod event_loop;
+mod exclusive;
 mod faces;
 mod message;
 mod opening;

@@ -14,6 +14,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::command::{Attempt, Command, Place};
 use super::driver::Driver;
+use super::exclusive::Exclusive;
 use super::faces::Link;
 use super::slots;
 use super::waiter::Waiter;
@@ -31,8 +32,11 @@ pub(super) enum Step {
 }
 
 /// What send() and receive() return: awaitable once, like a coroutine.
-#[pyclass(module = "aiowebsocket._core")]
-pub(super) struct Operation {
+#[pyclass(frozen, module = "aiowebsocket._core")]
+pub(super) struct Operation(Exclusive<Course>);
+
+/// How far an operation has come.
+struct Course {
     name: &'static str,
     /// None when it is done.
     work: Option<Work>,
@@ -66,12 +70,12 @@ impl Operation {
         let work = Some(Work { owner: owner.clone().unbind(), command });
         match SPARE.take().map(|spare| spare.into_bound(py)) {
             Some(spare) if slots::is_unshared(&spare) => {
-                let mut again = spare.try_borrow_mut()?;
-                (again.name, again.work, again.stage) = (name, work, Stage::New);
-                drop(again);
+                spare.get().with(py, |course| {
+                    (course.name, course.work, course.stage) = (name, work, Stage::New);
+                })?;
                 Ok(spare)
             }
-            _ => Bound::new(py, Self { name, work, stage: Stage::New }),
+            _ => Bound::new(py, Self(Exclusive::new(Course { name, work, stage: Stage::New }))),
         }
     }
 
@@ -82,7 +86,19 @@ impl Operation {
         drop(before.map(|before| before.into_bound(py)));
     }
 
-    pub(super) fn step(&mut self, py: Python<'_>) -> PyResult<Step> {
+    pub(super) fn step(&self, py: Python<'_>) -> PyResult<Step> {
+        self.with(py, |course| course.step(py))?
+    }
+
+    /// One step after the other: a step that comes back to its own operation is a mistake.
+    fn with<R>(&self, py: Python<'_>, work: impl FnOnce(&mut Course) -> R) -> PyResult<R> {
+        let already = || PyRuntimeError::new_err("the operation is being awaited already");
+        self.0.with(py, work).ok_or_else(already)
+    }
+}
+
+impl Course {
+    fn step(&mut self, py: Python<'_>) -> PyResult<Step> {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         let Some(Work { owner, command }) = &mut self.work else {
             let message = format!("cannot reuse already awaited {}()", self.name);
@@ -134,6 +150,17 @@ impl Operation {
         }
     }
 
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Some(Work { owner, command }) = &self.work {
+            visit.call(owner)?;
+            command.traverse(visit)?;
+        }
+        match &self.stage {
+            Stage::Parked { waiter, .. } => visit.call(waiter),
+            Stage::New | Stage::Yielded(_) | Stage::Done => Ok(()),
+        }
+    }
+
     /// Ends the operation before its time. A bell that was rung for it goes to the next in line.
     fn abandon(&mut self, py: Python<'_>) -> PyResult<()> {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
@@ -157,12 +184,12 @@ impl Operation {
         slf
     }
 
-    fn __next__(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn __next__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         self.send(py, None)
     }
 
     #[pyo3(signature = (value, /))]
-    fn send(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+    fn send(&self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
         // A task sends None: there is nothing to tell an operation.
         let _ = value;
         match self.step(py)? {
@@ -173,13 +200,13 @@ impl Operation {
 
     #[pyo3(signature = (typ, val = None, tb = None, /))]
     fn throw(
-        &mut self,
+        &self,
         py: Python<'_>,
         typ: &Bound<'_, PyAny>,
         val: Option<&Bound<'_, PyAny>>,
         tb: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        self.abandon(py)?;
+        self.with(py, |course| course.abandon(py))??;
         let error = match (typ.cast::<PyType>(), val) {
             (Ok(class), Some(value)) if !value.is_instance(class)? => class.call1((value,))?,
             (Ok(_), Some(value)) => value.clone(),
@@ -192,42 +219,36 @@ impl Operation {
         Err(PyErr::from_value(error))
     }
 
-    fn close(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.abandon(py)
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |course| course.abandon(py))?
     }
 
     #[getter]
-    const fn __name__(&self) -> &'static str {
-        self.name
+    fn __name__(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.with(py, |course| course.name)
     }
 
     #[getter]
-    const fn __qualname__(&self) -> &'static str {
-        self.name
+    fn __qualname__(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.__name__(py)
     }
 
-    fn __repr__(&self) -> String {
-        format!("<coroutine-like {}()>", self.name)
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!("<coroutine-like {}()>", self.__name__(py)?))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Some(Work { owner, command }) = &self.work {
-            visit.call(owner)?;
-            command.traverse(&visit)?;
-        }
-        match &self.stage {
-            Stage::Parked { waiter, .. } => visit.call(waiter),
-            Stage::New | Stage::Yielded(_) | Stage::Done => Ok(()),
-        }
+        // SAFETY: the collector runs while no other thread has the interpreter.
+        let traversed = unsafe { self.0.peek(|course| course.traverse(&visit)) };
+        traversed.unwrap_or(Ok(()))
     }
 
-    fn __clear__(&mut self) {
-        self.work = None;
-        self.stage = Stage::Done;
+    fn __clear__(&self, py: Python<'_>) {
+        self.0.with(py, |course| (course.work, course.stage) = (None, Stage::Done));
     }
 }
 
-impl Drop for Operation {
+impl Drop for Course {
     /// A forgotten `await` is the most common mistake; Python warns of it for its own coroutines.
     fn drop(&mut self) {
         if self.work.is_none() {

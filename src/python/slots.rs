@@ -80,8 +80,7 @@ unsafe fn step(slf: *mut ffi::PyObject) -> Result<Step, ()> {
         let py = unsafe { Python::assume_attached() };
         // SAFETY: an Operation, by this function's contract; the caller's reference outlives it.
         let operation = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<Operation>() };
-        let stepped =
-            operation.try_borrow_mut().map_err(PyErr::from).and_then(|mut it| it.step(py));
+        let stepped = operation.get().step(py);
         if let Ok(Step::Return(_)) = &stepped {
             Operation::keep(operation.to_owned());
         }
