@@ -184,8 +184,12 @@ struct Packed(Box<str>);
 
 impl From<&Fields> for Packed {
     fn from(fields: &Fields) -> Self {
-        let lines: Vec<_> = fields.iter().map(|(name, value)| format!("{name}:{value}")).collect();
-        Self(lines.join("\n").into())
+        let length = fields.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+        let mut lines = String::with_capacity(length);
+        for part in fields.iter().flat_map(|(name, value)| [name, ":", value, "\n"]) {
+            lines.push_str(part);
+        }
+        Self(lines.into())
     }
 }
 
