@@ -7,17 +7,18 @@ rest.
 import logging
 import ssl as ssl_module
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from . import _core
 from .compression import PerMessageDeflate
 from .exceptions import ConnectError
 from .handshake import Headers, HeadersLike, Request, Response
-from .tls import TLSConfig
 from .values import Value
 
 if TYPE_CHECKING:
     import socket
+
+    from .tls import TLSConfig
 
 __all__ = [
     "LOGGER",
@@ -35,7 +36,7 @@ _LONGEST_BUSY_POLL = 1_000
 
 LOGGER = logging.getLogger("aiowebsocket")
 
-SSLOption = TLSConfig | bool | None
+SSLOption: TypeAlias = "TLSConfig | bool | None"
 CompressionOption = PerMessageDeflate | str | None
 
 
@@ -196,7 +197,11 @@ def refuse_unavailable(*, ping_interval: float | None, ping_timeout: float | Non
     _check_at_least(0, ping_timeout=ping_timeout)
 
 
-def _tls(ssl: SSLOption) -> tuple[bool | None, TLSConfig | None]:
+def _tls(ssl: SSLOption) -> "tuple[bool | None, TLSConfig | None]":
+    if ssl is None or isinstance(ssl, bool):
+        return ssl, None
+    from .tls import TLSConfig  # noqa: PLC0415 - loaded only for who configures TLS
+
     if isinstance(ssl, TLSConfig):
         return True, ssl
     if isinstance(ssl, ssl_module.SSLContext):
@@ -204,8 +209,6 @@ def _tls(ssl: SSLOption) -> tuple[bool | None, TLSConfig | None]:
             "ssl is an ssl.SSLContext, which the engine's TLS (rustls) cannot take over faithfully;"
             " say what it does with aiowebsocket.TLSConfig(ca_file=..., cert_file=..., ...)"
         )
-    if ssl is None or isinstance(ssl, bool):
-        return ssl, None
     raise TypeError(f"ssl is None, True, False or a TLSConfig, not {type(ssl).__name__}")
 
 
