@@ -20,7 +20,8 @@ import aiowebsocket
 if TYPE_CHECKING:
     from peers.process import ServerProcess
 
-LOADED_WHEN_ASKED_FOR = {"aiowebsocket.converses", "aiowebsocket.enumerations", "aiowebsocket.tls"}
+LATE = ["converses", "enumerations", "handshake", "tls"]
+LOADED_WHEN_ASKED_FOR = {f"aiowebsocket.{name}" for name in LATE}
 MODULES = [
     importlib.import_module(f"aiowebsocket.{module.name}")
     for module in pkgutil.iter_modules(aiowebsocket.__path__)
@@ -76,9 +77,9 @@ def test_a_whole_conversation_needs_no_more(websockets_server: ServerProcess) ->
 
 
 def test_every_name_is_there_in_a_fresh_interpreter() -> None:
-    program = """
+    program = f"""
 import json, aiowebsocket
-names = sorted({*aiowebsocket.__all__, "converses", "enumerations", "tls"})
+names = sorted(aiowebsocket.__all__ + {LATE!r})
 unlisted = sorted(set(names) - set(dir(aiowebsocket)))
 missing = [name for name in names if not hasattr(aiowebsocket, name)]
 print(json.dumps([unlisted, missing]))
@@ -86,7 +87,7 @@ print(json.dumps([unlisted, missing]))
     assert told_by(program) == [[], []]
 
 
-@pytest.mark.parametrize("name", ["AioWebsocket", "CloseCode", "TLSConfig", "converses", "tls"])
+@pytest.mark.parametrize("name", ["AioWebsocket", "CloseCode", "Headers", "TLSConfig", *LATE])
 def test_however_a_name_is_asked_for_first_it_is_one_object(name: str) -> None:
     program = f"""
 import json, aiowebsocket
@@ -130,7 +131,7 @@ import json, pydoc, aiowebsocket
 print(json.dumps(pydoc.plain(pydoc.render_doc(aiowebsocket))))
 """
     shown = told_by(program)
-    for name in ("AioWebSocket", "CloseCode", "TLSConfig"):
+    for name in ("AioWebSocket", "CloseCode", "Headers", "TLSConfig"):
         assert f"class {name}(" in shown
 
 

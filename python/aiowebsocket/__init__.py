@@ -39,7 +39,6 @@ from .exceptions import (
     WebSocketException,
 )
 from .frames import Close
-from .handshake import Headers, HeadersLike, MultipleValuesError, Request, Response
 
 # What `connect` does without is loaded when it is asked for (PEP 562): each of these modules, and
 # with it the names that it gives to the package. Exceptions are not among them, for a program that
@@ -47,12 +46,14 @@ from .handshake import Headers, HeadersLike, MultipleValuesError, Request, Respo
 _LOADED_WHEN_ASKED_FOR = {
     "converses": ("AioWebSocket", "AioWebsocket", "Converse"),
     "enumerations": ("CloseCode", "ControlFrames", "DataFrames", "SocketState", "StatusCodes"),
+    "handshake": ("Headers", "HeadersLike", "MultipleValuesError", "Request", "Response"),
     "tls": ("TLSConfig",),
 }
 
 if TYPE_CHECKING:
     from .converses import AioWebSocket, AioWebsocket, Converse
     from .enumerations import CloseCode, ControlFrames, DataFrames, SocketState, StatusCodes
+    from .handshake import Headers, HeadersLike, MultipleValuesError, Request, Response
     from .tls import TLSConfig
 else:  # A type checker that saw this would take every name for one of ours.
 

@@ -24,11 +24,12 @@ from typing import TYPE_CHECKING, Any
 from . import _core
 from .compression import PerMessageDeflate
 from .frames import INTERNAL_ERROR, NORMAL_CLOSURE
-from .handshake import Request, Response
 from .opening import Settings
 
 if TYPE_CHECKING:
     import uuid
+
+    from .handshake import Request, Response
 
 __all__ = ["ClientConnection", "State"]
 
@@ -61,12 +62,12 @@ class ClientConnection(_core.ClientConnection):
         self.logger = settings.logger
 
     @cached_property
-    def request(self) -> Request:
+    def request(self) -> "Request":
         """The opening handshake's request, as sent (RFC 6455 4.1)."""
         return self._opened.request
 
     @cached_property
-    def response(self) -> Response:
+    def response(self) -> "Response":
         """The server's response to the opening handshake (RFC 6455 4.2.2)."""
         return self._opened.response
 

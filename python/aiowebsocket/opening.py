@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from . import _core
 from .compression import PerMessageDeflate
 from .exceptions import ConnectError
-from .handshake import Headers, HeadersLike, Request, Response
 from .values import Value
 
 if TYPE_CHECKING:
     import socket
 
+    from .handshake import HeadersLike, Request, Response
     from .tls import TLSConfig
 
 __all__ = [
@@ -154,10 +154,12 @@ async def open_connection(
     return opened
 
 
-def header_fields(headers: HeadersLike | None) -> list[tuple[str, str]]:
+def header_fields(headers: "HeadersLike | None") -> list[tuple[str, str]]:
     """Give header fields in order, whatever they were written as."""
     if headers is None:
         return []
+    from .handshake import Headers  # noqa: PLC0415 - loaded only for who has headers of their own
+
     if isinstance(headers, Headers):
         return [(name, _from_wire(value)) for name, value in headers.raw_items()]
     pairs = headers.items() if isinstance(headers, Mapping) else headers
@@ -234,7 +236,7 @@ def _log_redirects(logger: logging.Logger, redirects: Sequence[tuple[int, str]])
         logger.debug("< HTTP/1.1 %d, redirected to %.200s", status, uri)
 
 
-def _log_handshake(logger: logging.Logger, request: Request, response: Response) -> None:
+def _log_handshake(logger: logging.Logger, request: "Request", response: "Response") -> None:
     logger.debug("> GET %s HTTP/1.1", request.path)
     for name, value in request.headers.printable_items():
         logger.debug("> %s: %s", name, value)
