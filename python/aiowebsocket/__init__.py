@@ -5,19 +5,13 @@ Two faces over one engine: `connect` and `ClientConnection` in the shape that pe
 `aiowebsocket` run unchanged.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ._core import __version__
 from .client import USER_AGENT, connect
 from .compression import PerMessageDeflate
-from .connection import ClientConnection
-from .converses import AioWebSocket, Converse
-from .enumerations import (
-    CloseCode,
-    ControlFrames,
-    DataFrames,
-    SocketState,
-    State,
-    StatusCodes,
-)
+from .connection import ClientConnection, State
 from .exceptions import (
     AioWebSocketError,
     CertificateError,
@@ -45,11 +39,37 @@ from .exceptions import (
     WebSocketException,
 )
 from .frames import Close
-from .handshake import Headers, HeadersLike, MultipleValuesError, Request, Response
-from .tls import TLSConfig
 
-# The documents' first program spells it so.
-AioWebsocket = AioWebSocket
+# What `connect` does without is loaded when it is asked for (PEP 562): each of these modules, and
+# with it the names that it gives to the package. Exceptions are not among them, for a program that
+# has run out of descriptors could not load the one that says so.
+_LOADED_WHEN_ASKED_FOR = {
+    "converses": ("AioWebSocket", "AioWebsocket", "Converse"),
+    "enumerations": ("CloseCode", "ControlFrames", "DataFrames", "SocketState", "StatusCodes"),
+    "handshake": ("Headers", "HeadersLike", "MultipleValuesError", "Request", "Response"),
+    "tls": ("TLSConfig",),
+}
+
+if TYPE_CHECKING:
+    from .converses import AioWebSocket, AioWebsocket, Converse
+    from .enumerations import CloseCode, ControlFrames, DataFrames, SocketState, StatusCodes
+    from .handshake import Headers, HeadersLike, MultipleValuesError, Request, Response
+    from .tls import TLSConfig
+else:  # A type checker that saw this would take every name for one of ours.
+
+    def __getattr__(name: str) -> Any:
+        for module_name, names in _LOADED_WHEN_ASKED_FOR.items():
+            if name == module_name or name in names:
+                module = import_module(f".{module_name}", __name__)
+                # Kept, so that each is asked for once.
+                globals()[name] = module if name == module_name else getattr(module, name)
+                return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_LOADED_WHEN_ASKED_FOR})
+
 
 __all__ = [
     "USER_AGENT",

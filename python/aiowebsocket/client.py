@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from . import _core
 from .connection import ClientConnection
 from .exceptions import ConnectError, InvalidHandshake, InvalidMessage, InvalidStatus
-from .handshake import HeadersLike
 from .opening import (
     LOGGER,
     CompressionOption,
@@ -33,6 +32,8 @@ from .opening import (
 
 if TYPE_CHECKING:
     import socket
+
+    from .handshake import HeadersLike
 
 __all__ = ["USER_AGENT", "connect", "process_exception"]
 
@@ -106,7 +107,7 @@ class connect:  # noqa: N801 - known by this name
         *,
         origin: str | None = None,
         subprotocols: Sequence[str] | None = None,
-        additional_headers: HeadersLike | None = None,
+        additional_headers: "HeadersLike | None" = None,
         user_agent_header: str | None = USER_AGENT,
         ssl: SSLOption = None,
         server_hostname: str | None = None,

@@ -16,22 +16,30 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
+from enum import IntEnum
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _core
 from .compression import PerMessageDeflate
-from .enumerations import CloseCode, State
-from .handshake import Request, Response
+from .frames import INTERNAL_ERROR, NORMAL_CLOSURE
 from .opening import Settings
 
 if TYPE_CHECKING:
     import uuid
 
-__all__ = ["ClientConnection"]
+    from .handshake import Request, Response
+
+__all__ = ["ClientConnection", "State"]
 
 Data = str | bytes | bytearray | memoryview
+
+
+class State(IntEnum):
+    """The state of a connection (RFC 6455 4.1, 7.1.3, 7.1.4)."""
+
+    CONNECTING, OPEN, CLOSING, CLOSED = 0, 1, 2, 3
 
 
 class ClientConnection(_core.ClientConnection):
@@ -54,12 +62,12 @@ class ClientConnection(_core.ClientConnection):
         self.logger = settings.logger
 
     @cached_property
-    def request(self) -> Request:
+    def request(self) -> "Request":
         """The opening handshake's request, as sent (RFC 6455 4.1)."""
         return self._opened.request
 
     @cached_property
-    def response(self) -> Response:
+    def response(self) -> "Response":
         """The server's response to the opening handshake (RFC 6455 4.2.2)."""
         return self._opened.response
 
@@ -171,7 +179,7 @@ class ClientConnection(_core.ClientConnection):
         """
         self._pong(_control_payload(data))
 
-    async def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
+    async def close(self, code: int = NORMAL_CLOSURE, reason: str = "") -> None:
         """Perform the closing handshake (RFC 6455 7.1.2) and wait until TCP is closed.
 
         Returns within `close_timeout`, whatever the peer does; then the connection is aborted.
@@ -185,7 +193,7 @@ class ClientConnection(_core.ClientConnection):
             ValueError: If the code may not be sent or the reason is too long.
         """
         if self._sending_fragments:
-            code, reason = CloseCode.INTERNAL_ERROR, "close during fragmented message"
+            code, reason = INTERNAL_ERROR, "close during fragmented message"
         self._close(code, reason)
         await self.wait_closed()
 
@@ -205,7 +213,7 @@ class ClientConnection(_core.ClientConnection):
         if exc_type is None:
             await self.close()
         else:
-            await self.close(CloseCode.INTERNAL_ERROR)
+            await self.close(INTERNAL_ERROR)
 
     async def _send_fragments(
         self, message: object, text: bool | None, compress: bool | None
@@ -219,7 +227,7 @@ class ClientConnection(_core.ClientConnection):
             except BaseException:
                 if self._sending_fragments:
                     # Half a message has gone, and nothing but its other half could follow.
-                    self._close(CloseCode.INTERNAL_ERROR, "error in fragmented message")
+                    self._close(INTERNAL_ERROR, "error in fragmented message")
                 raise
             finally:
                 self._hold(False)

@@ -12,23 +12,25 @@ from types import TracebackType
 from typing import Any
 
 from . import _core
-from .enumerations import CloseCode, SocketState
+from .frames import NORMAL_CLOSURE
 from .handshake import Response
 from .opening import (
     LOGGER,
     CompressionOption,
     Settings,
-    SSLOption,
     header_fields,
     offered_compression,
     open_connection,
     refuse_unavailable,
 )
+from .tls import TLSConfig
 
 __all__ = ["AioWebSocket", "Converse"]
 
 _USER_AGENT = f"aiowebsocket/{_core.__version__}"
-_REQUEST_LINE = re.compile(r"[!-~]+ \S.* HTTP/\d\.\d")
+_REQUEST_LINE = r"[!-~]+ \S.* HTTP/\d\.\d"
+# `SocketState.zero` and `.opened`, as the plain numbers that `state` gives.
+_ZERO, _OPENED = 0, 1
 _LEFT = (
     "It was closed by leaving `async with`; to keep a connection for longer, use"
     " create_connection() and close_connection()"
@@ -66,7 +68,7 @@ class Converse(_core.Converse):
         return self.close_code is not None
 
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
-        warning = f"unclosed connection {self!r}" if self._state == SocketState.opened else None
+        warning = f"unclosed connection {self!r}" if self._state == _OPENED else None
         self._abandon()
         if warning is not None:
             _warn(warning, ResourceWarning, source=self, stacklevel=2)
@@ -120,7 +122,7 @@ class AioWebSocket:
         timeout: float | None = 30,
         read_timeout: float | None = 120,
         *,
-        ssl: SSLOption = None,
+        ssl: TLSConfig | bool | None = None,
         subprotocols: Sequence[str] | None = None,
         compression: CompressionOption = None,
         max_size: int | None = 2**26,
@@ -154,7 +156,7 @@ class AioWebSocket:
     @property
     def state(self) -> int:
         """0 not connected, 1 opened, 2 closing, 3 closed: `SocketState` as plain ints."""
-        return SocketState.zero.value if self.converse is None else self.converse._state
+        return _ZERO if self.converse is None else self.converse._state
 
     @property
     def manipulator(self) -> Any:
@@ -218,7 +220,7 @@ class AioWebSocket:
         """
         if self.converse is None:
             return
-        self.converse._close(CloseCode.NORMAL_CLOSURE, "")
+        self.converse._close(NORMAL_CLOSURE, "")
         await self.converse._until_closed()
 
     async def __aenter__(self) -> "AioWebSocket":
@@ -247,12 +249,16 @@ class AioWebSocket:
         return request_line, [*replaced, *union.values()]
 
 
+# The original documents' first program spells it so.
+AioWebsocket = AioWebSocket
+
+
 def _parse_lines(lines: Sequence[str]) -> tuple[str | None, list[tuple[str, str]]]:
     # A blank line was how a script made the original send the end of the header.
     lines = [line.rstrip("\r\n") for line in lines]
     lines = [line for line in lines if line]
     request_line = None
-    if lines and _REQUEST_LINE.fullmatch(lines[0]):
+    if lines and re.fullmatch(_REQUEST_LINE, lines[0]):
         request_line, *lines = lines
     fields = []
     for line in lines:

@@ -1,10 +1,14 @@
 """The numbers of the protocol by name: states, opcodes and close codes (RFC 6455 4.1, 5.2, 7.4).
 
 SocketState, DataFrames, ControlFrames and StatusCodes are the original package's, unchanged.
-Only names and meanings live here; what to do about a code is the engine's business.
+Only names and meanings live here; what to do about a code is the engine's business. The rest of
+the package does with plain numbers, so that this file is loaded only for who asks for a name.
 """
 
 from enum import IntEnum
+
+from .connection import State
+from .frames import EXPLANATIONS
 
 __all__ = ["CloseCode", "ControlFrames", "DataFrames", "SocketState", "State", "StatusCodes"]
 
@@ -32,13 +36,11 @@ class CloseCode(IntEnum):
     sent_by: str
 
     # The defaults are for type checkers, which take `CloseCode(1000)` for a call of this.
-    def __new__(
-        cls, code: int, explanation: str = "", sent_by: str = "", doc: str = ""
-    ) -> "CloseCode":
+    def __new__(cls, code: int, sent_by: str = "", doc: str = "") -> "CloseCode":
         """Make one member; its value is the code alone."""
         member = int.__new__(cls, code)
         member._value_ = code
-        member.explanation = explanation
+        member.explanation = EXPLANATIONS[code]
         member.sent_by = sent_by
         member.__doc__ = f"{doc} Sent by: {sent_by}."
         return member
@@ -50,113 +52,91 @@ class CloseCode(IntEnum):
 
     NORMAL_CLOSURE = (
         1000,
-        "OK",
         _EITHER,
         "The purpose for which the connection was established has been fulfilled.",
     )
     GOING_AWAY = (
         1001,
-        "going away",
         _EITHER,
         "The endpoint goes away: a server shuts down, or a browser leaves the page.",
     )
     PROTOCOL_ERROR = (
         1002,
-        "protocol error",
         _EITHER,
         "The connection was failed because the other side broke the protocol.",
     )
     UNSUPPORTED_DATA = (
         1003,
-        "unsupported data",
         _EITHER,
         "A message of a type the endpoint cannot accept arrived,"
         " such as binary where only text is understood.",
     )
     RESERVED = (
         1004,
-        "unknown",
         _NOBODY,
         "Reserved: a meaning might be defined in the future.",
     )
     NO_STATUS_RCVD = (
         1005,
-        "no status received [internal]",
         _NOBODY,
         "Reported locally when the Close frame received carried no code.",
     )
     ABNORMAL_CLOSURE = (
         1006,
-        "abnormal closure [internal]",
         _NOBODY,
         "Reported locally when the connection ended without a Close frame being received.",
     )
     INVALID_DATA = (
         1007,
-        "invalid frame payload data",
         _EITHER,
         "A message's data did not fit its type, such as a text message that is not UTF-8.",
     )
     POLICY_VIOLATION = (
         1008,
-        "policy violation",
         _EITHER,
         "A message violated the endpoint's policy; the general code where neither"
         " 1003 nor 1009 fits or details are to be hidden.",
     )
     MESSAGE_TOO_BIG = (
         1009,
-        "message too big",
         _EITHER,
         "A message was too big for the endpoint to process.",
     )
     MANDATORY_EXTENSION = (
         1010,
-        "mandatory extension",
         _CLIENT,
         "The client expected an extension which the server did not negotiate; the reason should"
         " list it. A server does not need this code: it can fail the opening handshake instead.",
     )
     INTERNAL_ERROR = (
         1011,
-        "internal error",
         _EITHER,
         "An unexpected condition kept the endpoint from fulfilling the request. The RFC's text"
         " names the server only; erratum 3227 extends it to both.",
     )
     SERVICE_RESTART = (
         1012,
-        "service restart",
         _SERVER,
         "The service restarts; a client may reconnect after a random delay of 5 to 30 seconds.",
     )
     TRY_AGAIN_LATER = (
         1013,
-        "try again later",
         _SERVER,
         "The service is overloaded; a client should connect to another address,"
         " or to the same one when its user asks for it.",
     )
     BAD_GATEWAY = (
         1014,
-        "bad gateway",
         _SERVER,
         "The server is a gateway or proxy and got an invalid response from upstream,"
         " like HTTP status 502.",
     )
     TLS_HANDSHAKE = (
         1015,
-        "TLS handshake failure [internal]",
         _NOBODY,
         "Reported locally when the TLS handshake failed,"
         " such as for a certificate that cannot be verified.",
     )
-
-
-class State(IntEnum):
-    """The state of a connection (RFC 6455 4.1, 7.1.3, 7.1.4)."""
-
-    CONNECTING, OPEN, CLOSING, CLOSED = 0, 1, 2, 3
 
 
 class SocketState(IntEnum):

@@ -15,7 +15,7 @@ import ssl
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .enumerations import CloseCode
+from .frames import ABNORMAL_CLOSURE, MESSAGE_TOO_BIG, PROTOCOL_ERROR
 
 if TYPE_CHECKING:
     from .frames import Close
@@ -259,7 +259,7 @@ class ConnectionClosed(AioWebSocketError, asyncio.IncompleteReadError, Connectio
     @property
     def code(self) -> int:
         """The connection's close code: the one received, or 1006 (RFC 6455 7.1.5)."""
-        return CloseCode.ABNORMAL_CLOSURE.value if self.rcvd is None else self.rcvd.code
+        return ABNORMAL_CLOSURE if self.rcvd is None else self.rcvd.code
 
     @property
     def reason(self) -> str:
@@ -305,7 +305,7 @@ class ProtocolError(AioWebSocketError):
             does not fit its type.
     """
 
-    def __init__(self, message: str = "", *, code: int = CloseCode.PROTOCOL_ERROR.value) -> None:
+    def __init__(self, message: str = "", *, code: int = PROTOCOL_ERROR) -> None:
         super().__init__(message)
         self.code = code
 
@@ -316,7 +316,7 @@ FrameError = ProtocolError
 class PayloadTooBig(ProtocolError):
     """A message was bigger than `max_size` allows; its `code` is 1009 (RFC 6455 7.4.1, 10.4)."""
 
-    def __init__(self, message: str = "", *, code: int = CloseCode.MESSAGE_TOO_BIG.value) -> None:
+    def __init__(self, message: str = "", *, code: int = MESSAGE_TOO_BIG) -> None:
         super().__init__(message, code=code)
 
 

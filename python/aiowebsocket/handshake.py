@@ -16,7 +16,7 @@ __all__ = ["Headers", "HeadersLike", "MultipleValuesError", "Request", "Response
 _FIELD_NAME = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
 _FIELD_VALUE = r"[\t\x20-\x7e\x80-\xff]*"
 
-_USER_INFO = re.compile(r"//[^/?#]*@")
+_USER_INFO = r"//[^/?#]*@"
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
 
 
@@ -123,7 +123,8 @@ class Headers(MutableMapping[str, str]):  # noqa: PLW1641 - it can change: no ha
                 yield name, "***"
             else:
                 # A redirect may name a user and a password, though it is not to.
-                yield name, _USER_INFO.sub("//***@", value) if name.lower() == "location" else value
+                is_location = name.lower() == "location"
+                yield name, re.sub(_USER_INFO, "//***@", value) if is_location else value
 
     def serialize(self) -> bytes:
         """Return the fields as they go over the wire, the blank line at the end included."""

@@ -7,17 +7,18 @@ rest.
 import logging
 import ssl as ssl_module
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from . import _core
 from .compression import PerMessageDeflate
 from .exceptions import ConnectError
-from .handshake import Headers, HeadersLike, Request, Response
-from .tls import TLSConfig
 from .values import Value
 
 if TYPE_CHECKING:
     import socket
+
+    from .handshake import HeadersLike, Request, Response
+    from .tls import TLSConfig
 
 __all__ = [
     "LOGGER",
@@ -35,7 +36,7 @@ _LONGEST_BUSY_POLL = 1_000
 
 LOGGER = logging.getLogger("aiowebsocket")
 
-SSLOption = TLSConfig | bool | None
+SSLOption: TypeAlias = "TLSConfig | bool | None"
 CompressionOption = PerMessageDeflate | str | None
 
 
@@ -153,10 +154,12 @@ async def open_connection(
     return opened
 
 
-def header_fields(headers: HeadersLike | None) -> list[tuple[str, str]]:
+def header_fields(headers: "HeadersLike | None") -> list[tuple[str, str]]:
     """Give header fields in order, whatever they were written as."""
     if headers is None:
         return []
+    from .handshake import Headers  # noqa: PLC0415 - loaded only for who has headers of their own
+
     if isinstance(headers, Headers):
         return [(name, _from_wire(value)) for name, value in headers.raw_items()]
     pairs = headers.items() if isinstance(headers, Mapping) else headers
@@ -196,7 +199,11 @@ def refuse_unavailable(*, ping_interval: float | None, ping_timeout: float | Non
     _check_at_least(0, ping_timeout=ping_timeout)
 
 
-def _tls(ssl: SSLOption) -> tuple[bool | None, TLSConfig | None]:
+def _tls(ssl: SSLOption) -> "tuple[bool | None, TLSConfig | None]":
+    if ssl is None or isinstance(ssl, bool):
+        return ssl, None
+    from .tls import TLSConfig  # noqa: PLC0415 - loaded only for who configures TLS
+
     if isinstance(ssl, TLSConfig):
         return True, ssl
     if isinstance(ssl, ssl_module.SSLContext):
@@ -204,8 +211,6 @@ def _tls(ssl: SSLOption) -> tuple[bool | None, TLSConfig | None]:
             "ssl is an ssl.SSLContext, which the engine's TLS (rustls) cannot take over faithfully;"
             " say what it does with aiowebsocket.TLSConfig(ca_file=..., cert_file=..., ...)"
         )
-    if ssl is None or isinstance(ssl, bool):
-        return ssl, None
     raise TypeError(f"ssl is None, True, False or a TLSConfig, not {type(ssl).__name__}")
 
 
@@ -231,7 +236,7 @@ def _log_redirects(logger: logging.Logger, redirects: Sequence[tuple[int, str]])
         logger.debug("< HTTP/1.1 %d, redirected to %.200s", status, uri)
 
 
-def _log_handshake(logger: logging.Logger, request: Request, response: Response) -> None:
+def _log_handshake(logger: logging.Logger, request: "Request", response: "Response") -> None:
     logger.debug("> GET %s HTTP/1.1", request.path)
     for name, value in request.headers.printable_items():
         logger.debug("> %s: %s", name, value)
