@@ -55,10 +55,11 @@ async def test_what_steps_by_hand_keeps_its_value_whatever_is_awaited_afterwards
         stopped: list[StopIteration] = []
         for number in range(20):
             await ws.send(f"first {number}")
-            await asyncio.sleep(0.01)
+            while not ws._queued:
+                await asyncio.sleep(0.01)
+            receiving = ws.recv().__await__()
             with pytest.raises(StopIteration) as raised:
-                while True:
-                    next(ws.recv().__await__())
+                next(receiving)
             stopped.append(raised.value)
             await echoes(ws, 3)
         assert [one.value for one in stopped] == [f"first {number}" for number in range(20)]
