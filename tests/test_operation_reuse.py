@@ -55,7 +55,7 @@ async def test_what_steps_by_hand_keeps_its_value_whatever_is_awaited_afterwards
         stopped: list[StopIteration] = []
         for number in range(20):
             await ws.send(f"first {number}")
-            while not ws._queued:
+            while not ws._queued:  # noqa: ASYNC110 - nothing else tells of it
                 await asyncio.sleep(0.01)
             receiving = ws.recv().__await__()
             with pytest.raises(StopIteration) as raised:
