@@ -85,7 +85,6 @@ check-rust: $(VENV)/.made
 	cargo clippy $(CARGO_ARGS) --all-targets -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets --manifest-path benchmarks/server/Cargo.toml -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/deflate/Cargo.toml -- --deny warnings
-	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/engine/Cargo.toml -- --deny warnings
 
 check-dependencies: ## licences, sources, known faults of the crates; needs cargo-deny
 	@$(WITH_CARGO_PROGRAMS); if command -v cargo-deny >/dev/null; then cargo deny check $(DENY_CHECKS); \
@@ -111,7 +110,7 @@ format: $(VENV)/.group-check ## lays out Rust and Python
 # Hostile servers and the other parser try the engine, which is the same for each interpreter.
 ENGINE_ONLY := --ignore=tests/hostile --ignore=tests/test_differential.py
 matrix: $(VENV)/.group-build ## a wheel and the Python tests on every CPython found, 3.10 to 3.14
-	$(PY) tools/matrix.py $(MATRIX_ARGS) -- $(ENGINE_ONLY) $(PYTEST_ARGS)
+	PROFILE=$(PROFILE) $(PY) tools/matrix.py $(MATRIX_ARGS) -- $(ENGINE_ONLY) $(PYTEST_ARGS)
 
 conformance: $(BUILT) ## the Autobahn testsuite against both faces, on plain TCP and on TLS
 	PYTHONPATH=tests $(PY) -m conformance $(CONFORMANCE_ARGS)
@@ -139,7 +138,9 @@ bench-deflate: cargo ## the implementations of zlib side by side; zlib-ng too, i
 	cargo run $(CARGO_ARGS) --release --manifest-path benchmarks/deflate/Cargo.toml \
 		$(if $(shell command -v cmake),--features zlib-ng) -- $(BENCH_ARGS)
 
+# It is linted here: criterion takes a minute to compile, which is too long for `make check`.
 bench-engine: cargo ## masking, parsing, UTF-8 and compression by themselves, in bytes a cycle
+	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/engine/Cargo.toml -- --deny warnings
 	cargo run $(CARGO_ARGS) --release --manifest-path benchmarks/engine/Cargo.toml -- --bench $(BENCH_ARGS)
 
 fuzz-smoke: $(VENV)/.made cargo-fuzz ## every fuzz target for a minute: FUZZ_SECONDS

@@ -55,8 +55,9 @@ def main() -> None:
         bench = workloads.Bench(running, tuple(options.loops), options.short)
         for measured in chosen:
             measure(measured, contenders, bench, options, results)
-    if options.json:
-        results.write(options.json)
+            # A long run that is stopped leaves what it has measured.
+            if options.json:
+                results.write(options.json)
     if options.page:
         writing.write(results, options.page)
     print(tables.all_of(results))
