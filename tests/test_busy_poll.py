@@ -16,10 +16,9 @@ import pytest
 import aiowebsocket
 from aiowebsocket import AioWebSocket, ClientConnection, connect
 from peers import deflate, frames
+from peers.scripts import sends_after_go
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import MakeRawPeer
     from peers.process import ServerProcess
     from peers.raw import RawPeer, Session
@@ -64,15 +63,6 @@ def lies_in_the_socket(peer: RawPeer, ws: ClientConnection) -> None:
     peer.go.set()
     time.sleep(0.05)
     assert ws._queued == 0
-
-
-def sends_after_go(*pieces: bytes) -> Callable[[Session], None]:
-    def script(session: Session) -> None:
-        session.open()
-        session.wait_for_go()
-        session.send(*pieces)
-
-    return script
 
 
 @pytest.mark.parametrize("value", [True, False, 1.0, 20.5, "20", None], ids=repr)

@@ -14,21 +14,12 @@ from aiowebsocket.converses import AioWebSocket
 from peers import frames
 from peers.frames import BINARY, CLOSE, CONTINUATION, PONG, TEXT, Frame
 from peers.raw import Session
+from peers.scripts import sends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import MakeRawPeer
-
-
-def sends(*pieces: bytes) -> Callable[[Session], None]:
-    """A peer that opens, then sends these pieces."""
-
-    def script(session: Session) -> None:
-        session.open()
-        session.send(*pieces)
-
-    return script
 
 
 async def sent_by(raw_peer: MakeRawPeer, *calls: tuple[Any, dict[str, Any]]) -> list[Frame]:

@@ -19,20 +19,13 @@ import event_loops
 from aiowebsocket import ClientConnection, connect
 from peers import frames
 from peers.raw import PATIENCE, RawPeer, Session
+from peers.scripts import echo
 
 if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.process import ServerProcess
 
 Run = Callable[..., Any]
-
-
-def echo(session: Session) -> None:
-    session.open()
-    while (frame := session.receive()).opcode != frames.CLOSE:
-        session.send(frames.frame(frame.opcode, frame.payload))
-    session.send_close(frame.close_code)
-    session.hang_up()
 
 
 async def echo_once(uri: str, message: str = "hello") -> str | bytes:

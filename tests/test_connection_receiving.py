@@ -12,9 +12,10 @@ import pytest
 import aiowebsocket
 from aiowebsocket import ClientConnection, connect
 from peers import frames
+from peers.scripts import sends
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable
+    from collections.abc import AsyncIterable
 
     from conftest import MakeRawPeer
     from peers.raw import Session
@@ -22,16 +23,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
 EURO = "\u20ac"
-
-
-def sends(*pieces: bytes) -> Callable[[Session], None]:
-    """A peer that opens, then sends these pieces."""
-
-    def script(session: Session) -> None:
-        session.open()
-        session.send(*pieces)
-
-    return script
 
 
 async def collect(source: AsyncIterable[Any], seen: list[Any]) -> None:

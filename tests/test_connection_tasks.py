@@ -13,6 +13,7 @@ import pytest
 import aiowebsocket
 from aiowebsocket import ClientConnection, connect
 from peers import frames
+from peers.scripts import echo, sends_after_go
 
 if TYPE_CHECKING:
     from conftest import MakeRawPeer
@@ -22,26 +23,6 @@ pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
 since_3_11 = pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio of Python 3.11")
 since_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="asyncio of Python 3.12")
-
-
-def echo(session: Session) -> None:
-    """A peer that echoes text until the client closes."""
-    session.open()
-    while (frame := session.receive()).opcode != frames.CLOSE:
-        session.send(frames.frame(frame.opcode, frame.payload))
-    session.send_close(frame.close_code)
-    session.hang_up()
-
-
-def after_go(*pieces: bytes) -> Any:
-    """A peer that sends these pieces once the test says go."""
-
-    def script(session: Session) -> None:
-        session.open()
-        session.wait_for_go()
-        session.send(*pieces)
-
-    return script
 
 
 async def test_calls_are_coroutine_like_and_no_futures(raw_peer: MakeRawPeer) -> None:
@@ -160,7 +141,7 @@ async def test_a_call_can_be_awaited_only_once(raw_peer: MakeRawPeer) -> None:
 
 
 async def test_recv_takes_nothing_before_its_first_step(raw_peer: MakeRawPeer) -> None:
-    peer = raw_peer(after_go(frames.text("1"), frames.text("2")))
+    peer = raw_peer(sends_after_go(frames.text("1"), frames.text("2")))
     async with connect(peer.uri) as ws:
         unused = ws.recv()
         peer.go.set()
@@ -178,7 +159,7 @@ async def test_a_woken_task_sees_itself_and_its_context(raw_peer: MakeRawPeer) -
         message = await ws.recv()
         return message, asyncio.current_task(), variable.get()
 
-    peer = raw_peer(after_go(frames.text("hello")))
+    peer = raw_peer(sends_after_go(frames.text("hello")))
     async with connect(peer.uri) as ws:
         receiving = asyncio.create_task(receive(ws))
         await asyncio.sleep(0.01)
@@ -217,7 +198,7 @@ async def test_a_message_wakes_one_task_while_another_closes_its_connection(
         await ws.recv()
         await other.close()
 
-    peer, victim = raw_peer(after_go(frames.text("now"))), raw_peer(echo)
+    peer, victim = raw_peer(sends_after_go(frames.text("now"))), raw_peer(echo)
     async with connect(peer.uri) as ws, connect(victim.uri) as other:
         parked = asyncio.ensure_future(other.recv())
         closing = asyncio.ensure_future(close_the_other(ws, other))
@@ -251,7 +232,7 @@ async def test_cancelling_a_task_that_its_message_has_just_woken_loses_nothing(
     raw_peer: MakeRawPeer,
 ) -> None:
     """Two tasks wake in one round of the loop; the first cancels the second."""
-    peers = [raw_peer(after_go(frames.text("hello"), frames.text("more"))) for _ in range(2)]
+    peers = [raw_peer(sends_after_go(frames.text("hello"), frames.text("more"))) for _ in range(2)]
     first, second = [await connect(peer.uri) for peer in peers]
     tasks: list[asyncio.Task[Any]] = []
 

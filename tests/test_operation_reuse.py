@@ -18,6 +18,7 @@ import aiowebsocket
 import event_loops
 from aiowebsocket import ClientConnection, connect
 from peers import frames
+from peers.scripts import echo
 
 if TYPE_CHECKING:
     from conftest import MakeRawPeer
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
     from peers.raw import Session
 
 ENOUGH = 200
-
-
-def echo(session: Session) -> None:
-    """A peer that echoes text until the client closes."""
-    session.open()
-    while (frame := session.receive()).opcode != frames.CLOSE:
-        session.send(frames.frame(frame.opcode, frame.payload))
-    session.send_close(frame.close_code)
-    session.hang_up()
 
 
 def swallow(session: Session) -> None:

@@ -12,39 +12,13 @@ import pytest
 import aiowebsocket
 from aiowebsocket import AioWebSocket
 from peers import frames
+from peers.scripts import numbered, sends, sends_after_go
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import MakeRawPeer
     from peers.raw import Session
 
 pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
-
-
-def sends(*pieces: bytes) -> Callable[[Session], None]:
-    """A peer that opens, then sends these pieces in one write."""
-
-    def script(session: Session) -> None:
-        session.open()
-        session.send(*pieces)
-
-    return script
-
-
-def sends_after_go(*pieces: bytes) -> Callable[[Session], None]:
-    """A peer that sends these pieces when the test says go."""
-
-    def script(session: Session) -> None:
-        session.open()
-        session.wait_for_go()
-        session.send(*pieces)
-
-    return script
-
-
-def numbered(count: int) -> list[bytes]:
-    return [frames.text(str(number)) for number in range(count)]
 
 
 async def until_queued(ws: Any, count: int) -> None:

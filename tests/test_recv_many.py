@@ -14,41 +14,15 @@ import pytest
 import aiowebsocket
 from aiowebsocket import AioWebSocket, ClientConnection, connect
 from peers import deflate, frames
+from peers.scripts import numbered, sends, sends_after_go
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import MakeRawPeer
     from peers.raw import RawPeer, Session
 
 pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
-
-
-def sends(*pieces: bytes) -> Callable[[Session], None]:
-    """A peer that opens, then sends these pieces in one write."""
-
-    def script(session: Session) -> None:
-        session.open()
-        session.send(*pieces)
-
-    return script
-
-
-def sends_after_go(*pieces: bytes) -> Callable[[Session], None]:
-    """A peer that sends these pieces when the test says go."""
-
-    def script(session: Session) -> None:
-        session.open()
-        session.wait_for_go()
-        session.send(*pieces)
-
-    return script
-
-
-def numbered(count: int) -> list[bytes]:
-    return [frames.text(str(number)) for number in range(count)]
 
 
 def numbers(first: int, last: int) -> list[str]:

@@ -2,8 +2,9 @@
 
 Each wheel goes into a fresh environment whose PATH knows no Rust: what passes there is what a user
 gets. Interpreters are looked for in pyenv's versions and on PATH, free-threaded builds included.
-`--others` leaves out the version that runs this: where `make test` has been, it is known. PROFILE=dev
-builds in a third of the time, with the checks of a debug build. Arguments after `--` go to pytest.
+`--others` leaves out the version that runs this: where `make test` has been, it is known.
+PROFILE=dev builds in a third of the time, with the checks of a debug build. Arguments after `--` go
+to pytest.
 """
 
 from __future__ import annotations
