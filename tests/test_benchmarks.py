@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from benchmarks.method.results import Pairs, Results, Series, Workload
-from benchmarks.method.rounds import Turn, measure
+from benchmarks.method.rounds import Turn, TurnError, measure
 from benchmarks.page import figures, tables, targets
 
 if TYPE_CHECKING:
@@ -129,9 +129,29 @@ class Steady(Turn):
 def test_each_contender_has_its_turn_in_each_round_and_the_first_changes() -> None:
     order: list[str] = []
     turns = [Steady(name, 1e-3, order) for name in "abc"]
-    found = measure("echo", turns, rounds=3, block=0.0)
+    found, failures = measure("echo", list(turns), rounds=3, block=0.0)
+    assert not failures
     assert order == [*"abc", *"bca", *"cab"]
     assert [len(one.figures["seconds"]) for one in found] == [3, 3, 3]
+
+
+class Failing(Steady):
+    """Fails from its second block on."""
+
+    def take(self) -> dict[str, float]:
+        if self.contender in self.order:
+            raise TurnError(self, "echo", TimeoutError("stuck"))
+        return super().take()
+
+
+def test_who_fails_is_named_and_takes_no_further_part() -> None:
+    order: list[str] = []
+    turns: list[Turn] = [Steady("a", 1e-3, order), Failing("b", 1e-3, order)]
+    found, failures = measure("echo", turns, rounds=3, block=0.0)
+    assert [one.contender for one in found] == ["a"]
+    assert [len(one.figures["seconds"]) for one in found] == [3]
+    assert [str(one) for one in failures] == ["b on asyncio failed in echo: TimeoutError('stuck')"]
+    assert failures[0].contender == "b"
 
 
 def test_a_block_holds_as_many_operations_as_fill_it() -> None:

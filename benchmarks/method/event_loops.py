@@ -31,7 +31,7 @@ ResultT = TypeVar("ResultT")
 # What a table says of one who needs no event loop; where asyncio serves only to call it.
 NONE = "none"
 # Seconds after which a block is given up: a peer that hangs must not hang the run.
-STUCK = 120.0
+STUCK = 45.0
 
 
 def installed() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from benchmarks.method.results import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from benchmarks.method.results import Figures
     from benchmarks.method.server import Server
@@ -50,17 +50,36 @@ class Turn(ABC):
                 return
 
 
-def measure(workload: str, turns: Sequence[Turn], rounds: int, block: float) -> list[Series]:
-    """All rounds of one workload."""
-    series = [Series(workload, turn.contender, turn.loop) for turn in turns]
-    for turn in turns:
-        turn.warm_up(block)
+class TurnError(Exception):
+    """A turn could not be taken to its end."""
+
+    def __init__(self, turn: Turn, job: str, why: Exception) -> None:
+        super().__init__(f"{turn.contender} on {turn.loop} failed in {job}: {why!r}")
+        self.contender = turn.contender
+
+
+def measure(
+    workload: str, turns: list[Turn], rounds: int, block: float
+) -> tuple[list[Series], list[TurnError]]:
+    """All rounds of one workload; who fails takes no further part, and is taken out of `turns`."""
+    failures: list[TurnError] = []
+    series = {turn: Series(workload, turn.contender, turn.loop) for turn in turns}
+
+    def attempt(turn: Turn, work: Callable[[Turn], None]) -> None:
+        try:
+            work(turn)
+        except TurnError as error:
+            failures.append(error)
+            turns.remove(turn)
+
+    for turn in turns.copy():
+        attempt(turn, lambda turn: turn.warm_up(block))
     for number in range(rounds):
-        for place in range(len(turns)):
-            mine = (place + number) % len(turns)
-            series[mine].add(turns[mine].take())
+        first = number % max(1, len(turns))
+        for turn in [*turns[first:], *turns[:first]]:
+            attempt(turn, lambda turn: series[turn].add(turn.take()))
         print(".", end="", flush=True, file=sys.stderr)
-    return series
+    return [series[turn] for turn in turns], failures
 
 
 class Stopwatch:

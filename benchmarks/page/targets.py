@@ -120,6 +120,8 @@ def judge(target: Target, results: Results) -> Verdict | None:
             series.loop: statistics.median(series.figures[target.figure]) / unit for series in ours
         }
         return Verdict(target, "", values, paired=False)
+    if target.rivals == (CONNECT,):
+        return _beside_connect(target, ours, results)
     rival = best(results, target.workload, _names(target, results), target.figure)
     if rival is None:
         return None
@@ -128,6 +130,21 @@ def judge(target: Target, results: Results) -> Verdict | None:
         series.loop: statistics.median(ratios(series, rival, target.figure)) for series in ours
     }
     return Verdict(target, f"{rival.contender} ({rival.loop})", values, paired=bool(paired))
+
+
+def _beside_connect(target: Target, ours: list[Series], results: Results) -> Verdict:
+    """Of our own, each is held beside the one on the same kind of loop."""
+    connect = {
+        series.loop: series
+        for series in results.series
+        if (series.workload, series.contender) == (target.workload, CONNECT)
+    }
+    values = {
+        series.loop: statistics.median(ratios(series, connect[series.loop], target.figure))
+        for series in ours
+        if series.loop in connect
+    }
+    return Verdict(target, f"{CONNECT} on the same loop", values, paired=False)
 
 
 def _of(target: Target) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import peers
 from benchmarks.method import event_loops
-from benchmarks.method.rounds import Stopwatch, Turn
+from benchmarks.method.rounds import Stopwatch, Turn, TurnError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -99,9 +99,7 @@ class Talk(Turn):
         try:
             return event_loops.run(self.loop, self.peer, self._block)
         except Exception as error:
-            raise RuntimeError(
-                f"{self.contender} on {self.loop} failed in {self.job.title}"
-            ) from error
+            raise TurnError(self, self.job.title, error) from error
 
     async def open(self) -> Client:
         """A connection that is ready for the job."""
