@@ -177,8 +177,17 @@ async def test_a_done_recv_keeps_no_connection_alive(raw_peer: MakeRawPeer) -> N
 
 async def test_what_a_recv_gave_is_the_receivers_alone(raw_peer: MakeRawPeer) -> None:
     async with connect(raw_peer(echo).uri) as ws:
+        await ws.send(b"x" * 5000)
+        received, other = await ws.recv(), bytes(5000)
+        assert sys.getrefcount(received) == sys.getrefcount(other)
+
+
+async def test_a_short_message_is_let_go_of_with_the_next_one(raw_peer: MakeRawPeer) -> None:
+    """From 3.12 on the exception that carried it is kept, with it, for the next value."""
+    async with connect(raw_peer(echo).uri) as ws:
         await ws.send(b"x" * 1000)
         received, other = await ws.recv(), bytes(1000)
+        await echoes(ws, 1)
         assert sys.getrefcount(received) == sys.getrefcount(other)
 
 

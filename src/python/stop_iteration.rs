@@ -2,7 +2,8 @@
 //! awaits another object.
 //!
 //! Making the exception costs several times what a message of 256 bytes does, and the interpreter throws
-//! it away at once: from 3.12 on, when an exception is one object, it can be used again.
+//! it away at once: from 3.12 on, when an exception is one object, it can be used again. It keeps the last
+//! value until then, if that is short.
 
 use std::ptr;
 
@@ -46,7 +47,7 @@ mod used {
 
     use super::{Bound, Py, PyAny, PyAnyMethods, ffi, ptr};
 
-    /// A longer message is not kept alive by an exception that waits for its next use.
+    /// In bytes or characters: a longer message is not kept alive by an exception that waits for its next use.
     const LONGEST: usize = 4096;
 
     thread_local! {
@@ -54,13 +55,9 @@ mod used {
     }
 
     pub(super) fn may_carry(value: &Bound<'_, PyAny>) -> bool {
-        if let Ok(bytes) = value.cast_exact::<PyBytes>() {
-            // SAFETY: a bytes object, whose length is only read.
-            return unsafe { ffi::PyBytes_GET_SIZE(bytes.as_ptr()) } as usize <= LONGEST;
-        }
-        // SAFETY: as above, of a str.
-        value.is_exact_instance_of::<PyString>()
-            && unsafe { ffi::PyUnicode_GET_LENGTH(value.as_ptr()) } as usize <= LONGEST / 4
+        let message =
+            value.is_exact_instance_of::<PyBytes>() || value.is_exact_instance_of::<PyString>();
+        message && value.len().is_ok_and(|length| length <= LONGEST)
     }
 
     /// # Safety
