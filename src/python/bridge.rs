@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
-use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3_async_runtimes::TaskLocals;
 use pyo3_async_runtimes::generic::{self, ContextExt, Runtime};
@@ -18,6 +17,7 @@ use tokio::task::{AbortHandle, JoinError};
 
 #[cfg(unix)]
 use super::bell::Rope;
+use super::errors;
 use super::event_loop::EventLoop;
 use crate::drive::lifeline;
 
@@ -66,7 +66,7 @@ fn future_by_bell<'py, T: Send + 'static>(
         rope.pull(Box::new(move |py| {
             let outcome = match done {
                 Ok(done) => finish(py, done),
-                Err(_) => Err(PanicException::new_err("bug in aiowebsocket's engine")),
+                Err(_) => Err(errors::bug()),
             };
             complete(completed.bind(py), outcome)
         }));

@@ -2,6 +2,7 @@
 
 use pyo3::exceptions::{PyEOFError, PyOSError, PyTimeoutError, PyValueError};
 use pyo3::intern;
+use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
@@ -27,6 +28,11 @@ macro_rules! exception {
 
 /// "OK" is a closing handshake in which neither side complained (websockets' definition).
 const OK: [CloseCode; 3] = [CloseCode::NORMAL, CloseCode::GOING_AWAY, CloseCode::NO_STATUS];
+
+/// A panic as an exception: it must not unwind into C, and is nobody's fault but ours.
+pub(super) fn bug() -> PyErr {
+    PanicException::new_err("bug in aiowebsocket's engine")
+}
 
 pub(super) fn connection_closed(py: Python<'_>, ending: &Ending, detail: Option<&str>) -> PyErr {
     match build_connection_closed(py, ending, detail) {

@@ -69,8 +69,11 @@ fn attempt_many(driver: &Bound<'_, Driver>, receive: Receive, most: usize) -> Py
     let (py, this) = (driver.py(), driver.get());
     let read = |kind, payload: &[u8]| copy(py, receive, kind, payload);
     // Each of those in line has been promised one of them, and may have been woken for it.
-    let free = this.link().queued().saturating_sub(this.in_line()).max(1);
-    match this.link().take_many(most.min(free), read) {
+    let most = match this.in_line() {
+        0 => most,
+        in_line => most.min(this.link().queued().saturating_sub(in_line).max(1)),
+    };
+    match this.link().take_many(most, read) {
         Some((copied, wants_input)) => {
             Driver::watch_input(driver, wants_input)?;
             let finished = copied.into_iter().map(|copied| finish(driver, receive, copied));

@@ -8,12 +8,12 @@ use std::sync::OnceLock;
 use std::{panic, ptr};
 
 use pyo3::exceptions::PySystemError;
-use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 use pyo3::{Borrowed, ffi};
 
 use super::command::{Amount, Command, Receive, Style};
+use super::errors;
 use super::faces::Link;
 use super::message::Decode;
 use super::operation::Operation;
@@ -119,7 +119,7 @@ unsafe fn take(
         }
     });
     made.unwrap_or_else(|_| {
-        Python::attach(|py| PanicException::new_err("bug in aiowebsocket's engine").restore(py));
+        Python::attach(|py| errors::bug().restore(py));
         ptr::null_mut()
     })
 }

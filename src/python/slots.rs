@@ -9,13 +9,12 @@
 use std::{panic, ptr};
 
 use pyo3::exceptions::PySystemError;
-use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 use pyo3::{Borrowed, ffi};
 
 use super::operation::{Operation, Step};
-use super::stop_iteration;
+use super::{errors, stop_iteration};
 
 /// Puts the raw functions into the type's slots.
 pub(super) fn install(class: &Bound<'_, PyType>) -> PyResult<()> {
@@ -35,9 +34,9 @@ pub(super) fn install(class: &Bound<'_, PyType>) -> PyResult<()> {
 }
 
 /// Whether the caller's is the only reference.
-pub(super) fn is_unshared(operation: &Bound<'_, Operation>) -> bool {
+pub(super) fn is_unshared<T>(object: &Bound<'_, T>) -> bool {
     // SAFETY: a live object; the count is only read.
-    unsafe { ffi::Py_REFCNT(operation.as_ptr()) == 1 }
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) == 1 }
 }
 
 /// `am_send`: PYGEN_RETURN with the value, PYGEN_NEXT with what is yielded, or PYGEN_ERROR.
@@ -87,7 +86,7 @@ unsafe fn step(slf: *mut ffi::PyObject) -> Result<Step, ()> {
         stepped.map_err(|error| error.restore(py))
     });
     stepped.unwrap_or_else(|_| {
-        Python::attach(|py| PanicException::new_err("bug in aiowebsocket's engine").restore(py));
+        Python::attach(|py| errors::bug().restore(py));
         Err(())
     })
 }

@@ -46,6 +46,7 @@ mod used {
     use pyo3::types::{PyBytes, PyString};
 
     use super::{Bound, Py, PyAny, PyAnyMethods, ffi, ptr};
+    use crate::python::slots::is_unshared;
 
     /// In bytes or characters: a longer message is not kept alive by an exception that waits for its next use.
     const LONGEST: usize = 4096;
@@ -69,7 +70,7 @@ mod used {
         // its other fields are as they were made.
         unsafe {
             let exception = match used {
-                Some(used) if ffi::Py_REFCNT(used.as_ptr()) == 1 => used,
+                Some(used) if is_unshared(&used) => used,
                 _ => {
                     let made = ffi::PyObject_CallNoArgs(ffi::PyExc_StopIteration);
                     if made.is_null() {
