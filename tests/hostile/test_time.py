@@ -32,8 +32,9 @@ pytestmark = [
 ]
 
 TIMEOUT = 0.5
-# What the deadline may be missed by on a busy machine.
+# What the deadline may be missed by on a busy machine, and where the server keeps it busy.
 SLACK = 0.5
+SLACK_UNDER_A_FLOOD = 1.5
 
 OPENING = {
     stalls.silence: aiowebsocket.ConnectTimeout,
@@ -113,7 +114,7 @@ async def test_closing_ends_at_its_deadline(
 async def test_closing_ends_at_its_deadline_under_a_flood(
     attacker: ServerProcess, face: str, scheme: str, script: Script
 ) -> None:
-    assert await closing(attacker, face, scheme, script) < TIMEOUT + SLACK
+    assert await closing(attacker, face, scheme, script) < TIMEOUT + SLACK_UNDER_A_FLOOD
 
 
 async def closing(attacker: ServerProcess, face: str, scheme: str, script: Script) -> float:
