@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 
@@ -20,7 +20,19 @@ T = TypeVar("T")
 TIME_LIMIT = 20.0
 
 
-KINDS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+class BlindEventLoop(asyncio.SelectorEventLoop):
+    """A loop that watches no sockets for others, as Windows' proactor loop does not."""
+
+    def add_reader(self, *_: Any) -> NoReturn:
+        raise NotImplementedError
+
+    add_writer = remove_reader = remove_writer = add_reader
+
+
+KINDS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "blind": BlindEventLoop,
+}
 
 try:
     import uvloop
@@ -30,7 +42,7 @@ else:
     SKIP_UVLOOP = []
     KINDS["uvloop"] = uvloop.new_event_loop
 
-PARAMETERS = ["asyncio", pytest.param("uvloop", marks=SKIP_UVLOOP)]
+PARAMETERS = ["asyncio", "blind", pytest.param("uvloop", marks=SKIP_UVLOOP)]
 
 
 @contextlib.contextmanager

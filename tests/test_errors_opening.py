@@ -248,10 +248,24 @@ async def test_tls_options_for_a_plain_uri_are_refused(raw_peer: MakeRawPeer) ->
     assert peer.connections == 0
 
 
-async def test_what_is_not_built_yet_is_an_honest_error(raw_peer: MakeRawPeer) -> None:
-    """Keepalive comes with its own issue; until then it is refused."""
+@pytest.mark.parametrize(
+    ("option", "wrong"),
+    [
+        ("ping_interval", 0),
+        ("ping_interval", -1),
+        ("ping_timeout", 0),
+        ("app_stall_timeout", 0),
+        ("app_stall_timeout", float("nan")),
+        ("overflow", "drop"),
+        ("overflow", None),
+        ("driver", "thread"),
+    ],
+)
+async def test_lifeline_options_that_mean_nothing_are_refused(
+    raw_peer: MakeRawPeer, option: str, wrong: object
+) -> None:
     peer = raw_peer(Session.open)
-    error = await refusal(peer.uri, ping_interval=20)
-    assert isinstance(error, NotImplementedError)
-    assert_readable(error, "ping_interval")
+    error = await refusal(peer.uri, **{option: wrong})
+    assert type(error) is ValueError
+    assert_readable(error, option, repr(wrong))
     assert peer.connections == 0

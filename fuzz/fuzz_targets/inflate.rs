@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use aiowebsocket::protocol::deflate::{Agreed, Deflate};
-use aiowebsocket::protocol::{CloseCode, Config, Connection, Phase};
+use aiowebsocket::protocol::{CloseCode, Config, Connection, Overflow, Phase};
 use fuzz::compression::{self, Inflated, TAIL};
 use fuzz::cuts::Cut;
 use fuzz::effort::{Allowance, Effort};
@@ -63,6 +63,9 @@ fn engine(limit: usize, forgets: bool) -> Connection {
     let config = Config {
         max_size: limit as u64,
         max_buffered: usize::MAX,
+        overflow: Overflow::Block,
+        ping_interval: None,
+        ping_timeout: None,
         close_timeout: None,
         deflate: Some(Deflate { agreed, level: 6, mem_level: 8, threshold: 0 }),
         trace: false,

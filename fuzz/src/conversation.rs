@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use aiowebsocket::protocol::deflate::{Agreed, Deflate};
 use aiowebsocket::protocol::{
-    Close, CloseCode, Config, Connection, Event, Kind, Phase, ProtocolError, SendError,
+    Close, CloseCode, Config, Connection, Event, Failure, Kind, Overflow, Phase, SendError,
 };
 
 use crate::compression::{self, Inflated, TAIL};
@@ -74,7 +74,7 @@ struct Outcome {
     received: Option<Close>,
     sent: Option<Close>,
     code: CloseCode,
-    failure: Option<ProtocolError>,
+    failure: Option<Failure>,
     timed_out: bool,
 }
 
@@ -85,6 +85,9 @@ impl Conversation {
         let config = Config {
             max_size: [10, 125, 5_000, 1 << 20][usize::from(choice & 3)],
             max_buffered: [0, 100, 10_000, 1 << 30][usize::from(choice >> 2 & 3)],
+            overflow: Overflow::Block,
+            ping_interval: None,
+            ping_timeout: None,
             close_timeout: (choice & 0x10 == 0).then_some(Duration::from_secs(10)),
             deflate: deflates.then(|| deflate(script.byte())),
             trace: choice & 0x20 == 0,

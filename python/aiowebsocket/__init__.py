@@ -47,6 +47,7 @@ _LOADED_WHEN_ASKED_FOR = {
     "converses": ("AioWebSocket", "AioWebsocket", "Converse"),
     "enumerations": ("CloseCode", "ControlFrames", "DataFrames", "SocketState", "StatusCodes"),
     "handshake": ("Headers", "HeadersLike", "MultipleValuesError", "Request", "Response"),
+    "stats": ("Stats",),
     "tls": ("TLSConfig",),
 }
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from .converses import AioWebSocket, AioWebsocket, Converse
     from .enumerations import CloseCode, ControlFrames, DataFrames, SocketState, StatusCodes
     from .handshake import Headers, HeadersLike, MultipleValuesError, Request, Response
+    from .stats import Stats
     from .tls import TLSConfig
 else:  # A type checker that saw this would take every name for one of ours.
 
@@ -111,6 +113,7 @@ __all__ = [
     "Response",
     "SocketState",
     "State",
+    "Stats",
     "StatusCodes",
     "TLSConfig",
     "TLSError",

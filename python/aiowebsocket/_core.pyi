@@ -10,7 +10,8 @@ from typing_extensions import Buffer, Self, disjoint_base
 from .compression import PerMessageDeflate
 from .exceptions import ConnectionClosed
 from .handshake import Request, Response
-from .opening import Settings
+from .settings import Settings
+from .stats import Stats
 from .tls import TLSConfig
 
 _T_co = TypeVar("_T_co", covariant=True)
@@ -96,6 +97,16 @@ class Link:
     def close_reason(self) -> str | None:
         """The close reason (RFC 6455 7.1.6): the one received, or nothing; None while open."""
     @property
+    def last_received_at(self) -> float | None:
+        """When the message arrived that was handed out last, in seconds of `time.monotonic()`.
+
+        Taken as its last byte was read from the socket, so `time.monotonic() - last_received_at` is
+        how long it waited for its receiver. None before the first.
+        """
+    @property
+    def stats(self) -> Stats:
+        """The connection's counters, as they are now: a `Stats`."""
+    @property
     def _queued(self) -> int: ...
     @property
     def _sending_fragments(self) -> bool: ...
@@ -180,6 +191,32 @@ class ClientConnection(Link):
             ConnectionClosed: When the connection is closed.
             ConcurrencyError: If another coroutine is receiving.
         """
+    def send_threadsafe(
+        self,
+        message: _Data,
+        *,
+        text: bool | None = None,
+        compress: bool | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Send a message from any thread, without an event loop.
+
+        Writes it at once, in the calling thread. Blocks, without holding the interpreter, while the
+        output is above `write_limit` or a message in fragments is under way; the loop need not run
+        for that to end. Messages of one thread keep their order.
+
+        Args:
+            message: A str, sent as TEXT, or a bytes-like object, sent as BINARY.
+            text: True sends TEXT, False BINARY, whatever the type; bytes must then be UTF-8.
+            compress: As for `send`.
+            timeout: Seconds to wait for room at most; None waits for ever.
+
+        Raises:
+            ConnectionClosed: When the connection is closed.
+            TimeoutError: If there was no room in time; nothing has been sent.
+            TypeError: If the message is of another type.
+            UnicodeError: If it cannot be text.
+        """
     def recv_many(self, max: int | None = None) -> Operation[list[str | bytes]]:  # noqa: A002
         """Receive all messages that have arrived, one at least, as a list.
 
@@ -257,6 +294,30 @@ class Converse(Link):
             ConnectionClosed: When the connection is known to be closed.
             TypeError: If one of them is neither str nor bytes-like; then none has been sent.
             UnicodeError: If one of them cannot be text; then none has been sent.
+        """
+    def send_threadsafe(
+        self,
+        message: _Data,
+        *,
+        text: bool | None = None,
+        compress: bool | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Send a message from any thread, without an event loop.
+
+        Writes it at once, in the calling thread. Blocks, without holding the interpreter, while the
+        output is full or a message in fragments is under way; the loop need not run for that to end.
+
+        Args:
+            message: A str or bytes-like object, sent as `send` would.
+            text: True sends TEXT, False BINARY, whatever the type.
+            compress: As for `send`.
+            timeout: Seconds to wait for room at most; None waits for ever.
+
+        Raises:
+            ConnectionClosed: When the connection is closed.
+            TimeoutError: If there was no room in time; nothing has been sent.
+            TypeError: If the message is neither str nor bytes-like.
         """
     def receive(self, text: bool = False, mask: bool = False) -> Operation[Any]:
         """Receive the next message, as bytes; an empty message is None.

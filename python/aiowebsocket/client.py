@@ -22,13 +22,12 @@ from .exceptions import ConnectError, InvalidHandshake, InvalidMessage, InvalidS
 from .opening import (
     LOGGER,
     CompressionOption,
-    Settings,
     SSLOption,
     header_fields,
     offered_compression,
     open_connection,
-    refuse_unavailable,
 )
+from .settings import Settings
 
 if TYPE_CHECKING:
     import socket
@@ -73,7 +72,11 @@ class connect:  # noqa: N801 - known by this name
         close_timeout: Seconds for closing altogether, then the connection is aborted.
         max_size: Largest message accepted, in bytes, over all its fragments: 1 MiB, since a
             server may be hostile. A larger one closes the connection with 1009. None is no limit.
-        max_buffered: Bytes of received messages that may wait: 4 MiB. Beyond, reading pauses.
+        max_buffered: Bytes of received messages that may wait: 4 MiB.
+        overflow: What happens when more would wait. "block": reading pauses, so nothing is lost and
+            the server is slowed down; while it pauses, no pong is expected. "drop_oldest" and
+            "drop_newest": messages are dropped, and counted in `stats`. "close": the connection is
+            closed with 1008.
         write_limit: Bytes of output that may wait: 32 KiB. Beyond, `send` waits.
         coalesce: True lets the messages that are sent within one iteration of the event loop leave
             together, in one system call at its end: for many small messages at once. False: each
@@ -84,8 +87,19 @@ class connect:  # noqa: N801 - known by this name
         compression: "deflate" offers compression to the server (RFC 7692), as browsers do; a
             `PerMessageDeflate` says how; None offers none. A Sec-WebSocket-Extensions among
             `additional_headers` takes the offer's place.
-        ping_interval: Not available yet; only None.
-        ping_timeout: Seconds to wait for a pong, once pings are sent.
+        ping_interval: Seconds between two pings (RFC 6455 5.5.2), which keep proxies from ending an
+            idle connection and find a peer that has vanished: 20, since many proxies wait for 60 or
+            30. Sent and timed beside Python, whatever that does. None sends none.
+        ping_timeout: Seconds that a pong may take: 20; then the connection is closed with 1011.
+            What arrives of a long frame, or behind messages that we had stopped to read, counts as
+            life meanwhile. None waits for ever.
+        app_stall_timeout: Where the event loop does not run for a second, the engine stands in for
+            it: reads within `max_buffered`, answers pings and Close. After so many seconds of that
+            it closes the connection with 1001, for a dead application is not to look alive. None,
+            the default, is no limit.
+        driver: "loop": the event loop watches the socket, which is fastest. "lifeline": the engine's
+            own thread does. "auto": the loop where it can, else the engine's thread (Windows'
+            proactor loop).
         sock: A connected socket to use. The connection owns it from then on. A redirect is then
             an error, for it needs another connection.
         logger: Where frames (DEBUG) and warnings are logged; `aiowebsocket` by default.
@@ -116,17 +130,19 @@ class connect:  # noqa: N801 - known by this name
         close_timeout: float | None = 10,
         max_size: int | None = 2**20,
         max_buffered: int = 2**22,
+        overflow: str = "block",
         write_limit: int = 2**15,
         coalesce: bool = False,
         busy_poll: int = 0,
         compression: CompressionOption = "deflate",
-        ping_interval: float | None = None,
+        ping_interval: float | None = 20,
         ping_timeout: float | None = 20,
+        app_stall_timeout: float | None = None,
+        driver: str = "auto",
         sock: "socket.socket | None" = None,
         logger: logging.Logger | None = None,
         process_exception: Callable[[Exception], Exception | None] | None = None,
     ) -> None:
-        refuse_unavailable(ping_interval=ping_interval, ping_timeout=ping_timeout)
         if ssl and uri.lower().startswith(("ws:", "http:")):
             raise ValueError(f"ssl={ssl!r} has no meaning without TLS: the URI is not wss://")
         self._uri = uri
@@ -135,7 +151,12 @@ class connect:  # noqa: N801 - known by this name
             max_size=max_size,
             max_buffered=max_buffered,
             write_limit=write_limit,
+            overflow=overflow,
             close_timeout=close_timeout,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            app_stall_timeout=app_stall_timeout,
+            driver=driver,
             coalesce=coalesce,
             busy_poll=busy_poll,
             compression=self._compression,

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from . import _core
 from .compression import PerMessageDeflate
 from .frames import INTERNAL_ERROR, NORMAL_CLOSURE
-from .opening import Settings
+from .settings import Settings
 
 if TYPE_CHECKING:
     import uuid

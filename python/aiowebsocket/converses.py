@@ -17,12 +17,11 @@ from .handshake import Response
 from .opening import (
     LOGGER,
     CompressionOption,
-    Settings,
     header_fields,
     offered_compression,
     open_connection,
-    refuse_unavailable,
 )
+from .settings import Settings
 from .tls import TLSConfig
 
 __all__ = ["AioWebSocket", "Converse"]
@@ -106,8 +105,15 @@ class AioWebSocket:
             together, at its end.
         busy_poll: Microseconds, 1,000 at most, for which `receive` reads the socket itself before
             it lets the loop wait for it, at the price of a busy CPU.
-        ping_interval: Not available yet; only None: like the original it sends nothing by itself.
-        ping_timeout: Seconds to wait for a pong, once pings are sent.
+        ping_interval: Seconds between two pings (RFC 6455 5.5.2), sent and timed beside Python,
+            whatever that does. None, the default: like the original it sends nothing by itself.
+        ping_timeout: Seconds that a pong may take; then the connection is closed with 1011. None
+            waits for ever.
+        app_stall_timeout: Seconds for which the engine stands in for an event loop that does not
+            run, before it closes the connection with 1001; None is no limit.
+        overflow: What happens when more than 4 MiB of messages would wait: "block" stops reading,
+            "drop_oldest" and "drop_newest" drop, "close" closes with 1008.
+        driver: Who serves the socket: "loop", "lifeline" (the engine's thread), or "auto".
 
     Attributes:
         state: 0 not connected, 1 opened, 2 closing, 3 closed (`SocketState`).
@@ -131,8 +137,10 @@ class AioWebSocket:
         busy_poll: int = 0,
         ping_interval: float | None = None,
         ping_timeout: float | None = 20,
+        app_stall_timeout: float | None = None,
+        overflow: str = "block",
+        driver: str = "auto",
     ) -> None:
-        refuse_unavailable(ping_interval=ping_interval, ping_timeout=ping_timeout)
         self.uri = uri
         self.timeout = timeout
         self.read_timeout = read_timeout
@@ -145,8 +153,13 @@ class AioWebSocket:
         self._settings = Settings(
             max_size=max_size,
             max_buffered=2**22,
+            overflow=overflow,
             write_limit=2**15,
             close_timeout=close_timeout,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            app_stall_timeout=app_stall_timeout,
+            driver=driver,
             coalesce=coalesce,
             busy_poll=busy_poll,
             compression=self.compression,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from . import _core
 from .compression import PerMessageDeflate
 from .exceptions import ConnectError
-from .values import Value
+from .settings import check_at_least
 
 if TYPE_CHECKING:
     import socket
@@ -24,85 +24,15 @@ __all__ = [
     "LOGGER",
     "CompressionOption",
     "SSLOption",
-    "Settings",
     "header_fields",
     "offered_compression",
     "open_connection",
-    "refuse_unavailable",
 ]
-
-# Nobody else in the loop runs meanwhile: more than a millisecond is no poll but a block.
-_LONGEST_BUSY_POLL = 1_000
 
 LOGGER = logging.getLogger("aiowebsocket")
 
 SSLOption: TypeAlias = "TLSConfig | bool | None"
 CompressionOption = PerMessageDeflate | str | None
-
-
-class Settings(Value):
-    """How an open connection behaves, whichever face it has.
-
-    Attributes:
-        max_size: Largest message accepted, in bytes; None is no limit.
-        max_buffered: Bytes of messages that may wait before reading pauses.
-        write_limit: Bytes of output that may wait before send() does.
-        close_timeout: Seconds that closing may take altogether; None is no limit.
-        coalesce: Whether messages sent in one iteration of the loop leave together, at its end.
-        busy_poll: Microseconds for which a receiver reads the socket itself before it parks.
-        compression: How our own messages are compressed, where the server agreed to it.
-        logger: Where frames (DEBUG) and warnings go.
-    """
-
-    max_size: int | None
-    max_buffered: int
-    write_limit: int
-    close_timeout: float | None
-    coalesce: bool
-    busy_poll: int
-    compression: PerMessageDeflate
-    logger: logging.Logger
-
-    __slots__ = __match_args__ = (
-        "max_size",
-        "max_buffered",
-        "write_limit",
-        "close_timeout",
-        "coalesce",
-        "busy_poll",
-        "compression",
-        "logger",
-    )
-
-    def __init__(
-        self,
-        *,
-        max_size: int | None,
-        max_buffered: int,
-        write_limit: int,
-        close_timeout: float | None,
-        coalesce: bool,
-        busy_poll: int,
-        compression: PerMessageDeflate | None,
-        logger: logging.Logger,
-    ) -> None:
-        _check_at_least(0, max_size=max_size, write_limit=write_limit, close_timeout=close_timeout)
-        _check_at_least(1, max_buffered=max_buffered)
-        _check_busy_poll(busy_poll)
-        if not isinstance(coalesce, bool):
-            raise TypeError(f"coalesce is True or False, not {type(coalesce).__name__}")
-        # Even without an offer of ours there may be one among the caller's own headers.
-        compression = compression or PerMessageDeflate()
-        super().__init__(
-            max_size,
-            max_buffered,
-            write_limit,
-            close_timeout,
-            coalesce,
-            busy_poll,
-            compression,
-            logger,
-        )
 
 
 async def open_connection(
@@ -125,7 +55,7 @@ async def open_connection(
     switch, tls = _tls(ssl)
     if server_hostname is None and tls is not None:
         server_hostname = tls.server_hostname
-    _check_at_least(0, open_timeout=open_timeout, max_redirects=max_redirects)
+    check_at_least(0, open_timeout=open_timeout, max_redirects=max_redirects)
     if isinstance(subprotocols, str):
         raise TypeError(f"subprotocols is a sequence of str, not the str {subprotocols!r}")
     options: dict[str, object] = {
@@ -190,15 +120,6 @@ def offered_compression(compression: CompressionOption) -> PerMessageDeflate | N
     )
 
 
-def refuse_unavailable(*, ping_interval: float | None, ping_timeout: float | None) -> None:
-    """Refuse options whose work is not done yet, rather than ignore them."""
-    if ping_interval is not None:
-        raise NotImplementedError(
-            f"ping_interval={ping_interval!r} is not available yet; the default is None"
-        )
-    _check_at_least(0, ping_timeout=ping_timeout)
-
-
 def _tls(ssl: SSLOption) -> "tuple[bool | None, TLSConfig | None]":
     if ssl is None or isinstance(ssl, bool):
         return ssl, None
@@ -212,23 +133,6 @@ def _tls(ssl: SSLOption) -> "tuple[bool | None, TLSConfig | None]":
             " say what it does with aiowebsocket.TLSConfig(ca_file=..., cert_file=..., ...)"
         )
     raise TypeError(f"ssl is None, True, False or a TLSConfig, not {type(ssl).__name__}")
-
-
-def _check_at_least(least: int, **numbers: float | None) -> None:
-    for name, number in numbers.items():
-        if number is None:
-            continue
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            raise TypeError(f"{name} is a number, not {type(number).__name__}")
-        if not number >= least:
-            raise ValueError(f"{name} is {number!r}; it is at least {least}")
-
-
-def _check_busy_poll(busy_poll: int) -> None:
-    if isinstance(busy_poll, bool) or not isinstance(busy_poll, int):
-        raise TypeError(f"busy_poll is a whole number, not {type(busy_poll).__name__}")
-    if not 0 <= busy_poll <= _LONGEST_BUSY_POLL:
-        raise ValueError(f"busy_poll is {busy_poll}; it is 0 to {_LONGEST_BUSY_POLL} microseconds")
 
 
 def _log_redirects(logger: logging.Logger, redirects: Sequence[tuple[int, str]]) -> None:

@@ -1,5 +1,6 @@
 //! The lifeline: one tokio thread for what must happen even when Python cannot run. It opens
-//! connections, keeps time, and watches for the ends that an event loop may miss.
+//! connections, keeps time for those that are open and looks whether they are served, serves those
+//! that are not, and watches for the ends that an event loop may miss.
 //!
 //! Started on first use; a forked child, which has no such thread, starts its own.
 
@@ -10,9 +11,16 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::link::Link;
+use rounds::Rounds;
 
+mod attendance;
+mod rounds;
 #[cfg(target_os = "linux")]
 mod watch;
+
+pub(super) use attendance::{Attendance, Attention};
+pub use rounds::LONGEST_SWEEP;
+pub(super) use rounds::{Unserved, Visit};
 #[cfg(target_os = "linux")]
 pub(super) use watch::Watch;
 
@@ -21,6 +29,7 @@ static LIFELINE: Mutex<Option<Lifeline>> = Mutex::new(None);
 struct Lifeline {
     process: u32,
     runtime: Runtime,
+    rounds: Arc<Rounds>,
 }
 
 /// The lifeline's handle, for spawning.
@@ -39,7 +48,9 @@ pub fn handle() -> io::Result<Handle> {
         .enable_all()
         .build()?;
     let handle = runtime.handle().clone();
-    if let Some(parents) = lifeline.replace(Lifeline { process, runtime }) {
+    let rounds = Arc::new(Rounds::default());
+    handle.spawn(rounds::make(Arc::clone(&rounds)));
+    if let Some(parents) = lifeline.replace(Lifeline { process, runtime, rounds }) {
         // Its threads live in the parent process; joining or waking them here could only hang.
         std::mem::forget(parents.runtime);
     }
@@ -57,23 +68,29 @@ pub fn stop(patience: Duration) {
     }
 }
 
-/// Calls the link's `handle_timeout` at `deadline`, unless the link has gone by then.
-pub(super) fn arm(link: Weak<Link>, deadline: Instant) {
-    // There is one wherever a connection was opened; without one the process is about to end.
-    let Ok(handle) = handle() else { return };
-    handle.spawn(async move {
-        tokio::time::sleep_until(deadline.into()).await;
-        if let Some(link) = link.upgrade()
-            && link.handle_timeout(Instant::now())
-        {
-            wake(link);
-        }
-    });
+/// Has the rounds come by this link for as long as it is open.
+pub(super) fn enlist(link: Weak<Link>) {
+    with_running(|running| running.rounds.enlist(link));
 }
 
-/// On a thread of its own: a wake waits while Python is busy, and the lifeline has others to care for.
-fn wake(link: Arc<Link>) {
-    tokio::task::spawn_blocking(move || link.wake());
+/// Has the rounds come by at this time, if not before.
+pub(super) fn remind(at: Instant) {
+    with_running(|running| running.rounds.remind(at));
+}
+
+/// On a thread of its own, since it waits and the lifeline has others to care for.
+pub(super) fn spawn_blocking(work: impl FnOnce() + Send + 'static) {
+    with_running(|running| drop(running.runtime.spawn_blocking(work)));
+}
+
+/// There is one wherever a connection was opened; without one the process is about to end.
+fn with_running(act: impl FnOnce(&Lifeline)) {
+    let lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(running) = lifeline.as_ref()
+        && running.process == std::process::id()
+    {
+        act(running);
+    }
 }
 
 /// No other system has an event loop that needs one.

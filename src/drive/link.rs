@@ -1,28 +1,36 @@
-//! `Link`: one open connection, under one lock, called by the event loop, by the user's sends, and by the
-//! lifeline.
+//! `Link`: one open connection, under one lock, called by the event loop and by the user's sends; what
+//! the lifeline calls is in `care`.
 //!
 //! Each call follows one order: change the engine, flush its output, say what the link now wants.
-//! Nothing here waits.
+//! Nothing here waits, but a thread that asks to.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::care::Care;
 use super::lifeline::Watch;
 use super::open::{Arrived, Ending, Open, Wants};
 use super::stream::Stream;
 use super::waker::Waker;
 use super::{lifeline, masks, pool};
-use crate::protocol::{Chunk, Close, CloseCode, Config, Connection, Event, Kind, Phase, SendError};
+use crate::protocol::{
+    Chunk, Close, CloseCode, Config, Connection, Event, Kind, Phase, SendError, Stats,
+};
 
 /// This many bytes may take long enough to compress that others should run meanwhile.
 const MUCH_TO_DEFLATE: usize = 16 * 1024;
 
+/// A thread that waits for room flushes as often itself.
+const FLUSH_AGAIN: Duration = Duration::from_millis(10);
+
 #[derive(Debug)]
 pub struct Link {
-    open: Mutex<Open>,
+    pub(super) open: Mutex<Open>,
     compresses: bool,
     waker: OnceLock<Waker>,
+    /// Told of every change while threads wait for room.
+    changed: Condvar,
 }
 
 /// When a message that is sent is to be written.
@@ -37,12 +45,16 @@ pub enum Flush {
 impl Link {
     /// Starts on a stream whose opening handshake is done; `early` are the bytes behind its response.
     #[must_use]
-    pub fn new(stream: Stream, early: &[u8], config: Config, write_limit: usize) -> Arc<Self> {
+    pub fn new(stream: Stream, early: &[u8], config: Config, care: Care) -> Arc<Self> {
         let compresses = config.deflate.is_some();
         let engine = Connection::new(config, Box::new(masks::fresh_key));
-        let mut open = Open::new(engine, stream, write_limit);
+        let mut open = Open::new(engine, stream, care);
+        open.engine.handle_timeout(Instant::now());
         open.receive_early(early);
-        Arc::new(Self { open: Mutex::new(open), compresses, waker: OnceLock::new() })
+        let (waker, changed) = (OnceLock::new(), Condvar::new());
+        let link = Arc::new(Self { open: Mutex::new(open), compresses, waker, changed });
+        lifeline::enlist(Arc::downgrade(&link));
+        link
     }
 
     /// Whom the lifeline wakes when it has changed the link. The first one stays.
@@ -64,7 +76,17 @@ impl Link {
         Ok(())
     }
 
-    /// Has the driver look at what the link wants now. No lock is held, for this may wait for Python.
+    /// The driver has been woken, or comes by itself: what the link wants now.
+    pub fn look(&self) -> Wants {
+        if let Some(waker) = self.waker.get() {
+            waker.heard();
+        }
+        let mut open = self.lock();
+        open.hand_back();
+        open.wants()
+    }
+
+    /// Has the driver look at what the link wants now. No lock is held.
     pub(super) fn wake(&self) {
         if let Some(waker) = self.waker.get() {
             waker.wake();
@@ -73,19 +95,20 @@ impl Link {
 
     /// The socket is readable: reads once, parses, answers. None where there is much to inflate: that is
     /// left to `inflate`, which may be called where others need not wait for it.
-    pub fn receive(self: &Arc<Self>) -> Option<Wants> {
+    pub fn receive(&self) -> Option<Wants> {
         let mut open = self.lock();
-        (open.receive() != Arrived::Unparsed).then(|| self.settle(open))
+        open.hand_back();
+        if !open.wants_input() && !open.engine.is_stalled() {
+            // What was read in the loop's place is enough for now.
+            return Some(self.settle(&mut open));
+        }
+        (open.receive() != Arrived::Unparsed).then(|| self.settle(&mut open))
     }
 
     /// Reads again and again until something arrives; None if nothing does within `patience`. What was
     /// kept back goes first, for it may be what is to be answered. `inflate` is called where there is
     /// much to inflate, and no lock held.
-    pub fn poll(
-        self: &Arc<Self>,
-        patience: Duration,
-        inflate: impl FnOnce() -> Wants,
-    ) -> Option<Wants> {
+    pub fn poll(&self, patience: Duration, inflate: impl FnOnce() -> Wants) -> Option<Wants> {
         let began = Instant::now();
         let mut open = self.lock();
         if open.held {
@@ -94,7 +117,7 @@ impl Link {
         loop {
             match open.receive() {
                 Arrived::Nothing => open.give_input_back(),
-                Arrived::Parsed => return Some(self.settle(open)),
+                Arrived::Parsed => return Some(self.settle(&mut open)),
                 Arrived::Unparsed => {
                     drop(open);
                     return Some(inflate());
@@ -110,10 +133,10 @@ impl Link {
     }
 
     /// Parses what `receive` has left.
-    pub fn inflate(self: &Arc<Self>) -> Wants {
+    pub fn inflate(&self) -> Wants {
         let mut open = self.lock();
         open.parse(0);
-        self.settle(open)
+        self.settle(&mut open)
     }
 
     /// Whether what has arrived waits for messages to be taken, though the socket may be silent.
@@ -127,14 +150,14 @@ impl Link {
     }
 
     /// The socket is writable again.
-    pub fn flush(self: &Arc<Self>) -> Wants {
-        self.settle(self.lock())
+    pub fn flush(&self) -> Wants {
+        self.settle(&mut self.lock())
     }
 
     /// None where there is no room for it yet: then nothing has been sent. Who gives up waiting for room
     /// leaves nothing behind, however often.
     pub fn send(
-        self: &Arc<Self>,
+        &self,
         kind: Kind,
         fin: bool,
         payload: &[u8],
@@ -151,38 +174,78 @@ impl Link {
             open.held = true;
             return Ok(Some(open.wants()));
         }
-        Ok(Some(self.settle(open)))
+        Ok(Some(self.settle(&mut open)))
+    }
+
+    /// Sends a whole message from a thread that is no loop's: waits for room, and for a fragmented message
+    /// to end, until the deadline. None where that has come first: then nothing has been sent.
+    pub fn send_waiting(
+        &self,
+        kind: Kind,
+        payload: &[u8],
+        compress: Option<bool>,
+        deadline: Option<Instant>,
+    ) -> Result<Option<()>, SendError> {
+        let mut open = self.lock();
+        let before = open.wants();
+        loop {
+            let waits = !open.has_room() || open.engine.sending_fragments();
+            if !waits || open.engine.phase() != Phase::Open {
+                break;
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(None);
+            }
+            // The loop may have stalled, or wait for this thread.
+            let patience = left.map_or(FLUSH_AGAIN, |left| left.min(FLUSH_AGAIN));
+            open.waiting += 1;
+            open = self
+                .changed
+                .wait_timeout(open, patience)
+                .map_or_else(|poisoned| poisoned.into_inner().0, |(open, _)| open);
+            open.waiting -= 1;
+            open.flush();
+        }
+        open.engine.lend_output(pool::output);
+        open.engine.send_message(kind, true, payload, compress)?;
+        let wants = self.settle(&mut open);
+        drop(open);
+        if wants != before {
+            self.wake();
+        }
+        Ok(Some(()))
     }
 
     /// The number of the Ping, by which its Pong's event names it.
-    pub fn ping(self: &Arc<Self>, payload: &[u8]) -> Result<(u64, Wants), SendError> {
+    pub fn ping(&self, payload: &[u8]) -> Result<(u64, Wants), SendError> {
         let mut open = self.lock();
         let id = open.engine.send_ping(payload, Instant::now())?;
-        Ok((id, self.settle(open)))
+        Ok((id, self.settle(&mut open)))
     }
 
-    pub fn pong(self: &Arc<Self>, payload: &[u8]) -> Result<Wants, SendError> {
+    pub fn pong(&self, payload: &[u8]) -> Result<Wants, SendError> {
         let mut open = self.lock();
         open.engine.send_pong(payload)?;
-        Ok(self.settle(open))
+        Ok(self.settle(&mut open))
     }
 
     /// Starts the closing handshake; the deadline runs from here.
-    pub fn close(self: &Arc<Self>, close: Close) -> Result<Wants, SendError> {
+    pub fn close(&self, close: Close) -> Result<Wants, SendError> {
         let mut open = self.lock();
         open.engine.send_close(close, Instant::now())?;
-        Ok(self.settle(open))
+        Ok(self.settle(&mut open))
     }
 
     /// A message that was to be text is none: fails the connection.
-    pub fn refuse_text(self: &Arc<Self>, position: u64) -> Wants {
+    pub fn refuse_text(&self, position: u64) -> Wants {
         let mut open = self.lock();
         open.engine.refuse_text(position, Instant::now());
-        self.settle(open)
+        self.settle(&mut open)
     }
 
     /// Ends the connection without waiting for the peer: a Close if it can be written now, then TCP.
-    pub fn abandon(self: &Arc<Self>, code: CloseCode) {
+    pub fn abandon(&self, code: CloseCode) {
         let mut open = self.lock();
         let close = Close::new(code, "");
         if open.engine.send_close(close, Instant::now()).is_ok() {
@@ -192,30 +255,9 @@ impl Link {
         open.release();
     }
 
-    /// Called by the lifeline when the deadline it was given has come. Whether that ended the link.
-    pub(super) fn handle_timeout(&self, now: Instant) -> bool {
-        let mut open = self.lock();
-        open.engine.handle_timeout(now);
-        let Some(stream) = open.stream.as_ref().filter(|_| open.engine.phase() == Phase::Closed)
-        else {
-            return false;
-        };
-        // The peer learns of it at once, whatever keeps the driver from looking.
-        stream.abort();
-        true
-    }
-
-    /// Called by the lifeline when the socket that it watches has hung up. Whether that matters still.
-    #[cfg(target_os = "linux")]
-    pub(super) fn handle_hang_up(&self) -> bool {
-        let mut open = self.lock();
-        open.hung_up = true;
-        open.stream.is_some()
-    }
-
     /// Takes the oldest message: `read` makes the one copy of its payload. The flag says whether the
     /// link wants to be read.
-    pub fn take<R>(self: &Arc<Self>, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<(R, bool)> {
+    pub fn take<R>(&self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<(R, bool)> {
         let mut open = self.lock();
         let taken = open.engine.take(read)?;
         Some((taken, open.after_taking()))
@@ -223,7 +265,7 @@ impl Link {
 
     /// Takes the oldest messages, one at least and `most` at most.
     pub fn take_many<R>(
-        self: &Arc<Self>,
+        &self,
         most: usize,
         mut read: impl FnMut(Kind, &[u8]) -> R,
     ) -> Option<(Vec<R>, bool)> {
@@ -237,7 +279,7 @@ impl Link {
     }
 
     /// Takes what has arrived of the oldest message, whole or not.
-    pub fn take_chunk<R>(self: &Arc<Self>, read: impl FnOnce(Chunk<'_>) -> R) -> Option<(R, bool)> {
+    pub fn take_chunk<R>(&self, read: impl FnOnce(Chunk<'_>) -> R) -> Option<(R, bool)> {
         let mut open = self.lock();
         let taken = open.engine.take_chunk(read)?;
         Some((taken, open.after_taking()))
@@ -291,20 +333,32 @@ impl Link {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    /// A snapshot of what is counted, and how often the lifeline stood in for the loop.
+    pub fn stats(&self) -> (Stats, u64) {
+        let open = self.lock();
+        (open.engine.stats(), open.takeovers)
+    }
+
+    /// The last round trip of a Ping.
+    pub fn latency(&self) -> Option<Duration> {
+        self.lock().engine.latency()
+    }
+
+    /// When the message arrived that was taken last.
+    pub fn taken_at(&self) -> Option<Instant> {
+        self.lock().engine.taken_at()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What follows every change, in this order.
-    fn settle(self: &Arc<Self>, mut open: MutexGuard<'_, Open>) -> Wants {
-        open.flush();
-        open.give_buffers_back();
-        if !open.armed
-            && let Some(deadline) = open.engine.poll_timeout()
-        {
-            open.armed = true;
-            lifeline::arm(Arc::downgrade(self), deadline);
+    /// What follows every change.
+    pub(super) fn settle(&self, open: &mut MutexGuard<'_, Open>) -> Wants {
+        let wants = open.settle();
+        if open.waiting > 0 {
+            self.changed.notify_all();
         }
-        open.wants()
+        wants
     }
 }

@@ -1,9 +1,11 @@
 //! One open connection and its stream, and who calls it.
 //!
 //! `Link` joins the protocol engine to a `Stream`; the user's event loop calls it when the socket is
-//! ready, and the `lifeline` thread calls it when the time has come. Knows nothing of Python.
+//! ready, and the `lifeline` thread when the time has come or the loop has not (`care`). Knows nothing
+//! of Python.
 #![forbid(unsafe_code)]
 
+mod care;
 pub mod lifeline;
 mod link;
 mod masks;
@@ -12,6 +14,7 @@ mod pool;
 mod stream;
 mod waker;
 
+pub use care::Care;
 pub use link::{Flush, Link};
 pub use masks::{forked, forks, fresh_key};
 pub use open::{Cause, Ending, Wants};

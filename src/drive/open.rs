@@ -2,12 +2,14 @@
 //! goes out through the stream. Nothing here waits or knows who calls.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::lifeline::Watch;
+use super::care::{Attendant, Care};
+use super::lifeline::{self, Attention, Unserved, Watch};
 use super::pool;
 use super::stream::{Received, Stream, StreamEnd, fault};
-use crate::protocol::{Close, Connection, Phase, ProtocolError, Side};
+use crate::protocol::{Close, Connection, Failure, Phase, Side};
 
 /// The most one call of `receive` reads: a fast peer must not own the loop.
 const FAIR_SHARE: usize = 256 * 1024;
@@ -16,6 +18,9 @@ const LONG_SHARE: usize = 1024 * 1024;
 
 /// This many compressed bytes may take long enough to inflate that others should run meanwhile.
 const MUCH_TO_INFLATE: usize = 4 * 1024;
+
+/// So often is read before a peer that owes a Pong is held to be lost.
+const READS_BEFORE_THE_END: usize = 16;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug)]
@@ -27,14 +32,27 @@ pub(super) struct Open {
     pub(super) watch: Option<Watch>,
     pub(super) hung_up: bool,
     pub(super) failure: Option<StreamEnd>,
-    pub(super) write_limit: usize,
+    pub(super) care: Care,
     /// Output is kept back for more to leave with it.
     pub(super) held: bool,
     /// The socket did not take all the output.
     pub(super) blocked: bool,
     pub(super) output_failed: bool,
     pub(super) shut_down: bool,
-    pub(super) armed: bool,
+    pub(super) aborted: bool,
+    pub(super) attendant: Attendant,
+    /// What the lifeline waits for, while it attends the link.
+    pub(super) attention: Attention,
+    pub(super) takeovers: u64,
+    /// When the lifeline's rounds will come by at the latest; None: they have not been told.
+    pub(super) next_look: Option<Instant>,
+    /// How often the socket has been read, and how often it had been at the last visit.
+    pub(super) served: u64,
+    pub(super) served_before: u64,
+    /// When the rounds found it readable, and nobody reading.
+    pub(super) suspected: Option<Instant>,
+    /// Threads that wait for room.
+    pub(super) waiting: usize,
 }
 
 /// What a read has brought.
@@ -81,7 +99,8 @@ pub struct Ending {
 /// What broke a connection that did not end by its closing handshake.
 #[derive(Clone, Debug)]
 pub enum Cause {
-    Protocol(ProtocolError),
+    /// We have failed it.
+    Failed(Failure),
     /// The error of the operating system or of TLS: its number, if it has one, and its text.
     Stream(Option<i32>, String),
     Truncated,
@@ -89,19 +108,27 @@ pub enum Cause {
 }
 
 impl Open {
-    pub(super) fn new(engine: Connection, stream: Stream, write_limit: usize) -> Self {
+    pub(super) fn new(engine: Connection, stream: Stream, care: Care) -> Self {
         Self {
             engine,
             stream: Some(stream),
             watch: None,
             hung_up: false,
             failure: None,
-            write_limit,
+            care,
             held: false,
             blocked: false,
             output_failed: false,
             shut_down: false,
-            armed: false,
+            aborted: false,
+            attendant: Attendant::Loop,
+            attention: Attention::default(),
+            takeovers: 0,
+            next_look: None,
+            served: 0,
+            served_before: 0,
+            suspected: None,
+            waiting: 0,
         }
     }
 
@@ -118,6 +145,7 @@ impl Open {
     }
 
     pub(super) fn receive(&mut self) -> Arrived {
+        self.served += 1;
         if self.engine.is_stalled() {
             return Arrived::Unparsed;
         }
@@ -180,8 +208,104 @@ impl Open {
         }
     }
 
+    /// Ends what has come to its deadline, of which the peer learns at once, and what is lost, for which
+    /// nobody needs to wait.
+    fn end_what_is_over(&mut self) {
+        if self.engine.phase() == Phase::Ending
+            && matches!(self.engine.failure(), Some(Failure::PongOverdue(_)))
+        {
+            self.engine.receive_end();
+        }
+        if self.engine.timed_out() && !self.aborted {
+            self.aborted = true;
+            if let Some(stream) = &self.stream {
+                stream.abort();
+            }
+        }
+    }
+
+    /// What follows every change, in this order.
+    pub(super) fn settle(&mut self) -> Wants {
+        self.flush();
+        self.end_what_is_over();
+        self.give_buffers_back();
+        if let Some(due) = self.due()
+            && self.next_look.is_none_or(|look| due < look)
+        {
+            self.next_look = Some(due);
+            lifeline::remind(due);
+        }
+        let wants = self.wants();
+        self.call_attendant(wants.read, wants.write);
+        wants
+    }
+
+    /// Reads what may hold the Pong that is overdue.
+    pub(super) fn catch_up(&mut self, now: Instant) {
+        for _ in 0..READS_BEFORE_THE_END {
+            match self.receive() {
+                Arrived::Nothing => return,
+                Arrived::Parsed => {}
+                Arrived::Unparsed => self.parse(0),
+            }
+        }
+        self.engine.excuse_pong(now);
+    }
+
+    /// When the clock is to be looked at for this link.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let patience = match (&self.attendant, self.care.app_stall_timeout) {
+            (Attendant::StandIn(_, since), Some(timeout)) if self.engine.phase() == Phase::Open => {
+                since.checked_add(timeout)
+            }
+            _ => None,
+        };
+        self.engine.poll_timeout().into_iter().chain(patience).min()
+    }
+
+    /// An application that is dead is not to look alive for ever.
+    pub(super) fn lose_patience(&mut self, now: Instant) {
+        if let (Attendant::StandIn(_, since), Some(timeout)) =
+            (&self.attendant, self.care.app_stall_timeout)
+            && now.saturating_duration_since(*since) >= timeout
+        {
+            self.engine.give_up(timeout, now);
+        }
+    }
+
+    /// The socket, if it may want serving and nobody has served it since this was asked last.
+    pub(super) fn unserved(&mut self) -> Option<Unserved> {
+        let served = std::mem::replace(&mut self.served_before, self.served) != self.served;
+        if served {
+            self.suspected = None;
+        }
+        let wants = self.wants();
+        let idle = !matches!(self.attendant, Attendant::Loop) || wants.closed;
+        if served || idle || !(wants.read || wants.write) {
+            return None;
+        }
+        let socket = Arc::clone(self.stream.as_ref()?.shared_socket());
+        Some(Unserved { socket, reads: wants.read, writes: wants.write })
+    }
+
+    /// The loop is there again.
+    pub(super) fn hand_back(&mut self) {
+        if matches!(self.attendant, Attendant::StandIn(..)) {
+            self.attendant = Attendant::Loop;
+        }
+    }
+
+    fn call_attendant(&self, read: bool, write: bool) {
+        if let Attendant::StandIn(attendance, _) | Attendant::Lifeline(attendance) = &self.attendant
+            && self.attention != (Attention { read, write })
+        {
+            attendance.call();
+        }
+    }
+
     pub(super) fn release(&mut self) {
         self.watch = None;
+        self.attendant = Attendant::Loop;
         if let Some(mut stream) = self.stream.take() {
             stream.shutdown();
         }
@@ -192,7 +316,9 @@ impl Open {
         if self.engine.queued() == 0 {
             self.give_input_back();
         }
-        self.wants_input()
+        let wants_input = self.wants_input();
+        self.call_attendant(wants_input, self.attention.write);
+        wants_input
     }
 
     pub(super) fn wants_input(&self) -> bool {
@@ -229,12 +355,12 @@ impl Open {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.engine.unsent() <= self.write_limit
+        self.engine.unsent() <= self.care.write_limit
     }
 
     pub(super) fn cause(&self) -> Option<Cause> {
         if let Some(error) = self.engine.failure() {
-            return Some(Cause::Protocol(error.clone()));
+            return Some(Cause::Failed(error.clone()));
         }
         if self.engine.timed_out() {
             return Some(Cause::TimedOut);

@@ -15,7 +15,9 @@ impl CloseCode {
     /// Never on the wire: the connection ended without a Close.
     pub const ABNORMAL: Self = Self(1006);
     pub const INVALID_DATA: Self = Self(1007);
+    pub const POLICY_VIOLATION: Self = Self(1008);
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
+    pub const INTERNAL_ERROR: Self = Self(1011);
 
     /// "1000-1015" as registered, less those that an endpoint MUST NOT set; "3000-3999" for libraries,
     /// "4000-4999" for private use (RFC 6455 7.4.1, 7.4.2).

@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use super::close::{Close, CloseCode};
-use super::error::ProtocolError;
+use super::failure::Failure;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -35,7 +35,7 @@ pub(super) struct Closing {
     pub(super) sent: Option<Close>,
     /// Whose Close came first, once the peer's has come.
     pub(super) first: Option<Side>,
-    pub(super) failure: Option<ProtocolError>,
+    pub(super) failure: Option<Failure>,
     pub(super) deadline: Option<Instant>,
     pub(super) timed_out: bool,
     timeout: Option<Duration>,
@@ -73,13 +73,13 @@ impl Closing {
     }
 
     /// _Fail the WebSocket Connection_ (RFC 6455 7.1.7).
-    pub(super) fn fail(&mut self, error: ProtocolError, now: Instant) -> Option<Close> {
+    pub(super) fn fail(&mut self, failure: Failure, now: Instant) -> Option<Close> {
         let close = match self.phase {
-            Phase::Open => Some(Close::new(error.close_code(), error.to_string())),
+            Phase::Open => Some(failure.close()),
             Phase::Closing => None,
             Phase::Ending | Phase::Closed => return None,
         };
-        self.failure = Some(error);
+        self.failure = Some(failure);
         self.enter(Phase::Ending, close, now)
     }
 
@@ -114,13 +114,17 @@ impl Closing {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::ProtocolError;
     use super::*;
 
     fn apply(closing: &mut Closing, event: &str, now: Instant) -> Option<u16> {
         let sent = match event {
             "close" => closing.close(Close::new(CloseCode::NORMAL, "bye"), now),
             "peer" => closing.peer_closed(Close::new(CloseCode::GOING_AWAY, "away"), now),
-            "fail" => closing.fail(ProtocolError::InvalidCloseReason, now),
+            "fail" => {
+                let error = ProtocolError::InvalidCloseReason;
+                closing.fail(Failure::Protocol(error), now)
+            }
             "end" => {
                 closing.end_of_stream();
                 None

@@ -4,80 +4,22 @@
 //! and `poll_*` are what comes out. It never waits and never asks the clock.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::close::{Close, CloseCode};
 use super::closing::{Closing, Phase, Side};
+use super::config::Config;
 use super::deflate::{Deflate, Inflater};
 use super::error::ProtocolError;
+use super::event::{Chunk, Event};
+use super::failure::Failure;
 use super::frame::{FrameRecord, Kind, MAX_CONTROL_PAYLOAD, Mark, Opcode};
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Overflow, Queue};
+use super::keepalive::{Due, Keepalive};
 use super::outbox::{MaskKeys, Outbox};
 use super::pings::Pings;
-
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The largest message accepted, in bytes over all its fragments.
-    pub max_size: u64,
-    /// With more than this many bytes of whole messages waiting, reading pauses.
-    pub max_buffered: usize,
-    /// How long closing may take altogether, from the first Close on; `None`: as long as it takes.
-    pub close_timeout: Option<Duration>,
-    /// What was agreed on of permessage-deflate; None without it.
-    pub deflate: Option<Deflate>,
-    /// Whether each frame is reported as an event, for a log.
-    pub trace: bool,
-}
-
-#[derive(Debug, PartialEq)]
-pub enum Event {
-    /// The Ping that `send_ping` numbered so has been answered.
-    Pong {
-        id: u64,
-        latency: Duration,
-    },
-    Frame(FrameRecord),
-}
-
-/// A part of a message, in order; `fin` marks the last.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Chunk<'a> {
-    pub kind: Kind,
-    pub payload: &'a [u8],
-    pub fin: bool,
-}
-
-/// Why a command was not carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SendError {
-    Closed,
-    ControlPayloadTooLong(usize),
-    PingAlreadyWaiting,
-    InvalidCloseCode(i64),
-    CloseReasonTooLong(usize),
-}
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("the connection is closing or closed"),
-            Self::ControlPayloadTooLong(length) => {
-                write!(f, "a Ping or Pong carries at most 125 bytes, not {length}")
-            }
-            Self::PingAlreadyWaiting => {
-                f.write_str("already waiting for a pong with the same data")
-            }
-            Self::InvalidCloseCode(code) => write!(
-                f,
-                "close code {code} may not be sent; use 1000-1003, 1007-1014, or 3000-4999"
-            ),
-            Self::CloseReasonTooLong(length) => {
-                write!(f, "a close reason has at most 123 bytes of UTF-8, not {length}")
-            }
-        }
-    }
-}
+use super::send_error::SendError;
+use super::stats::Stats;
 
 #[derive(Debug)]
 pub struct Connection {
@@ -85,8 +27,8 @@ pub struct Connection {
     outbox: Outbox,
     closing: Closing,
     pings: Pings,
+    last_byte: Option<Instant>,
     events: VecDeque<Event>,
-    paused: bool,
     stalled: bool,
     config: Config,
 }
@@ -94,13 +36,15 @@ pub struct Connection {
 impl Connection {
     #[must_use]
     pub fn new(config: Config, keys: MaskKeys) -> Self {
+        let queue = Queue::new(config.max_buffered, config.overflow);
+        let keepalive = |interval| Keepalive::new(interval, config.ping_timeout);
         Self {
-            inbox: Inbox::new(config.max_size, config.deflate.as_ref().map(inflater)),
+            inbox: Inbox::new(config.max_size, config.deflate.as_ref().map(inflater), queue),
             outbox: Outbox::new(keys, config.deflate.as_ref()),
             closing: Closing::new(config.close_timeout),
-            pings: Pings::default(),
+            pings: Pings::new(config.ping_interval.map(keepalive)),
+            last_byte: None,
             events: VecDeque::new(),
-            paused: false,
             stalled: false,
             config,
         }
@@ -121,24 +65,36 @@ impl Connection {
     /// compression it stops where reading pauses, and goes on when called again: see `is_stalled`.
     pub fn receive_bytes(&mut self, length: usize, now: Instant) {
         self.inbox.received(length);
-        self.update_paused();
+        self.inbox.arrived_at(now);
+        self.last_byte = Some(now);
+        let within_frame = self.inbox.awaited() > 0;
+        if let Some(keepalive) = self.pings.keepalive_mut() {
+            keepalive.received(now, within_frame);
+        }
+        // Where a flood keeps the clock's own call from coming through.
+        self.keep_deadline(now);
         while matches!(self.closing.phase, Phase::Open | Phase::Closing) && !self.must_wait() {
             if self.closing.phase == Phase::Open && !self.config.trace {
                 self.inbox.queue_whole_messages();
             }
             match self.receive_frame(now) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    let close = self.closing.fail(error, now);
-                    self.send_close_frame(close.as_ref());
+                Ok(more) => {
+                    self.close_when_over(now);
+                    if !more {
+                        break;
+                    }
                 }
+                Err(error) => self.fail(Failure::Protocol(error), now),
             }
         }
         if matches!(self.closing.phase, Phase::Ending | Phase::Closed) {
             self.inbox.stop();
         }
-        self.update_paused();
+        if self.inbox.queue().is_paused()
+            && let Some(keepalive) = self.pings.keepalive_mut()
+        {
+            keepalive.suspend();
+        }
     }
 
     /// The peer's half of the stream has ended, or the stream has failed.
@@ -196,31 +152,50 @@ impl Connection {
 
     /// Fails the connection because the user needs text and a message is none (RFC 6455 8.1).
     pub fn refuse_text(&mut self, position: u64, now: Instant) {
-        let close = self.closing.fail(ProtocolError::InvalidText { position }, now);
-        self.send_close_frame(close.as_ref());
+        self.fail(Failure::Protocol(ProtocolError::InvalidText { position }), now);
     }
 
+    /// Does what is due: a Ping, or the end where its Pong or the end of closing is overdue.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.closing.handle_timeout(now);
-        if self.closing.phase == Phase::Closed {
-            self.receive_end();
+        self.keep_deadline(now);
+        if self.closing.phase != Phase::Open {
+            return;
         }
+        let (paused, written) = (self.inbox.queue().is_paused(), self.outbox.traffic().wire);
+        match self.pings.due(now, paused, written) {
+            Due::Nothing => {}
+            Due::Ping => self.send_keepalive(now),
+            Due::Failure(timeout) => self.fail(Failure::PongOverdue(timeout), now),
+        }
+    }
+
+    /// Whether `handle_timeout` would find a Pong overdue. What has arrived, and lies unread, may say
+    /// otherwise: whoever asks reads it first.
+    #[must_use]
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        self.pings.keepalive().is_some_and(|keepalive| keepalive.is_overdue(now))
+    }
+
+    /// There is more to read than anyone has read yet, and the Pong may be in it.
+    pub fn excuse_pong(&mut self, now: Instant) {
+        if let Some(keepalive) = self.pings.keepalive_mut() {
+            keepalive.received(now, true);
+        }
+    }
+
+    /// Our own user has not looked at what arrives for so long: ends the connection.
+    pub fn give_up(&mut self, stalled: Duration, now: Instant) {
+        self.fail(Failure::Stalled(stalled), now);
     }
 
     /// Takes the oldest whole message; `read` copies it to where it goes.
     pub fn take<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<R> {
-        let taken = self.inbox.take(read);
-        if self.paused {
-            self.update_paused();
-        }
-        taken
+        self.inbox.take(read)
     }
 
     /// Takes what has arrived of the oldest message, whole or not.
     pub fn take_chunk<R>(&mut self, read: impl FnOnce(Chunk<'_>) -> R) -> Option<R> {
-        let taken = self.inbox.take_chunk(|kind, payload, fin| read(Chunk { kind, payload, fin }));
-        self.update_paused();
-        taken
+        self.inbox.take_chunk(|kind, payload, fin| read(Chunk { kind, payload, fin }))
     }
 
     pub fn poll_event(&mut self) -> Option<Event> {
@@ -232,10 +207,13 @@ impl Connection {
         !self.events.is_empty()
     }
 
-    /// When `handle_timeout` is to be called.
+    /// When `handle_timeout` is to be called. A first call, at the start, sets keepalive going.
     #[must_use]
-    pub const fn poll_timeout(&self) -> Option<Instant> {
-        self.closing.deadline
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.closing.phase {
+            Phase::Open => self.pings.keepalive().and_then(Keepalive::poll),
+            _ => self.closing.deadline,
+        }
     }
 
     /// The bytes to send next; `output_written` says how many of them were.
@@ -263,6 +241,32 @@ impl Connection {
         self.inbox.queued()
     }
 
+    /// When the message arrived that was taken last.
+    #[must_use]
+    pub const fn taken_at(&self) -> Option<Instant> {
+        self.inbox.taken_at()
+    }
+
+    /// The last round trip of a Ping.
+    #[must_use]
+    pub const fn latency(&self) -> Option<Duration> {
+        self.pings.round_trips().last
+    }
+
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            received: self.inbox.traffic(),
+            sent: self.outbox.traffic(),
+            dropped: self.inbox.queue().dropped(),
+            queued: self.inbox.queued(),
+            queued_bytes: self.inbox.queue().bytes(),
+            unsent: self.outbox.unsent(),
+            round_trips: self.pings.round_trips(),
+            last_byte: self.last_byte,
+        }
+    }
+
     /// Whether `take_chunk` would give something.
     #[must_use]
     pub fn has_chunk(&self) -> bool {
@@ -274,7 +278,7 @@ impl Connection {
     #[must_use]
     pub fn wants_input(&self) -> bool {
         match self.closing.phase {
-            Phase::Open => !self.paused,
+            Phase::Open => !self.inbox.queue().is_paused(),
             Phase::Closing | Phase::Ending => true,
             Phase::Closed => false,
         }
@@ -334,7 +338,7 @@ impl Connection {
     }
 
     #[must_use]
-    pub const fn failure(&self) -> Option<&ProtocolError> {
+    pub const fn failure(&self) -> Option<&Failure> {
         self.closing.failure.as_ref()
     }
 
@@ -399,10 +403,38 @@ impl Connection {
         Ok(true)
     }
 
+    fn send_keepalive(&mut self, now: Instant) {
+        let payload = self.outbox.fresh_payload();
+        self.send_control(Opcode::Ping, &payload);
+        let written = self.outbox.traffic().wire;
+        let leaves_at = written + self.outbox.unsent() as u64;
+        self.pings.keepalive_sent(&payload, now, leaves_at, written);
+    }
+
+    fn keep_deadline(&mut self, now: Instant) {
+        self.closing.handle_timeout(now);
+        if self.closing.phase == Phase::Closed {
+            self.receive_end();
+        }
+    }
+
+    fn fail(&mut self, failure: Failure, now: Instant) {
+        let close = self.closing.fail(failure, now);
+        self.send_close_frame(close.as_ref());
+    }
+
+    fn close_when_over(&mut self, now: Instant) {
+        if self.config.overflow == Overflow::Close
+            && self.closing.phase == Phase::Open
+            && self.inbox.queue().is_over()
+        {
+            self.fail(Failure::QueueFull(self.config.max_buffered), now);
+        }
+    }
+
     /// While the peer's Close is awaited nothing pauses reading: what exceeds the bound is dropped.
     fn bound_messages_after_close(&mut self, message_ended: bool) {
-        let over = self.inbox.queued_bytes() > self.config.max_buffered;
-        if message_ended && over && self.closing.phase == Phase::Closing {
+        if message_ended && self.inbox.queue().is_over() && self.closing.phase == Phase::Closing {
             self.inbox.drop_newest();
         }
     }
@@ -431,17 +463,11 @@ impl Connection {
     /// "Inflate only while the queue has room": one read may hold hundreds of messages that each become
     /// as large as they may. A closing connection goes on: the peer's Close must be found.
     fn must_wait(&mut self) -> bool {
-        let over = self.inbox.queued_bytes() > self.config.max_buffered;
-        let waits = self.inbox.inflates() && (self.paused || over);
+        let queue = self.inbox.queue();
+        let over = queue.is_paused() || queue.is_over();
+        let waits = self.config.overflow == Overflow::Block && self.inbox.inflates() && over;
         self.stalled = waits && self.closing.phase == Phase::Open;
         self.stalled
-    }
-
-    /// Half the bound between pausing and going on keeps the two from alternating at each message.
-    fn update_paused(&mut self) {
-        let queued = self.inbox.queued_bytes();
-        let bound = self.config.max_buffered;
-        self.paused = if self.paused { queued > bound / 2 } else { queued > bound };
     }
 }
 

@@ -6,19 +6,21 @@
 //! control frames' meaning, of closing or of time.
 
 mod buffer;
+mod queue;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::deflate::Inflater;
 use super::error::ProtocolError;
 use super::frame::{Header, Kind, MAX_CONTROL_PAYLOAD, Opcode};
+use super::stats::Traffic;
 use super::work;
 use buffer::{Buffer, InflateError};
-
-/// What a queued message counts beyond its payload, so that empty messages cannot queue for ever.
-const MESSAGE_OVERHEAD: usize = 32;
+pub use queue::Overflow;
+pub(super) use queue::Queue;
+use queue::Queued;
 
 /// Fragments that a message may have however small `max_size` is.
 const FEW_FRAGMENTS: u64 = 4096;
@@ -30,13 +32,6 @@ pub(super) struct Arrival<'a> {
     pub(super) fin: bool,
     pub(super) compressed: bool,
     pub(super) payload: &'a [u8],
-}
-
-#[derive(Debug)]
-struct Queued {
-    kind: Kind,
-    start: u64,
-    length: usize,
 }
 
 /// The data message whose last frame has not arrived.
@@ -79,26 +74,31 @@ struct DataFrame {
 #[derive(Debug)]
 pub(super) struct Inbox {
     buffer: Buffer,
-    queue: VecDeque<Queued>,
-    queued_bytes: usize,
+    queue: Queue,
     message: Option<Assembly>,
     max_size: u64,
     /// With permessage-deflate, which also makes RSV1 meaningful.
     inflater: Option<Inflater>,
     /// Data is passed over: a message has been dropped already, and none may be missing before another.
     discarding: bool,
+    /// When the bytes came that are being parsed, and when those of the message did that was taken last.
+    now: Option<Instant>,
+    taken_at: Option<Instant>,
+    traffic: Traffic,
 }
 
 impl Inbox {
-    pub(super) fn new(max_size: u64, inflater: Option<Inflater>) -> Self {
+    pub(super) fn new(max_size: u64, inflater: Option<Inflater>, queue: Queue) -> Self {
         Self {
             buffer: Buffer::new(inflater.is_some()),
-            queue: VecDeque::new(),
-            queued_bytes: 0,
+            queue,
             message: None,
             max_size,
             inflater,
             discarding: false,
+            now: None,
+            taken_at: None,
+            traffic: Traffic::default(),
         }
     }
 
@@ -109,7 +109,13 @@ impl Inbox {
     }
 
     pub(super) const fn received(&mut self, length: usize) {
+        self.traffic.wire += length as u64;
         self.buffer.received(length);
+    }
+
+    /// The time of the messages that are parsed from here on.
+    pub(super) const fn arrived_at(&mut self, now: Instant) {
+        self.now = Some(now);
     }
 
     /// How many bytes are missing of the frame under way.
@@ -149,7 +155,8 @@ impl Inbox {
             self.buffer.begin_message(length as u64, live);
             let start = self.buffer.payload_end();
             self.buffer.append(length, live.unwrap_or(start), 0);
-            self.enqueue(kind, start, length);
+            self.traffic.payload += length as u64;
+            self.enqueue(kind, start, length, 0);
         }
     }
 
@@ -157,8 +164,17 @@ impl Inbox {
         self.queue.len()
     }
 
-    pub(super) const fn queued_bytes(&self) -> usize {
-        self.queued_bytes
+    pub(super) const fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    pub(super) const fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// When the message arrived that was taken last.
+    pub(super) const fn taken_at(&self) -> Option<Instant> {
+        self.taken_at
     }
 
     /// Whether messages are inflated, so that a few bytes may become many.
@@ -172,8 +188,8 @@ impl Inbox {
 
     /// Takes the oldest whole message. The slice lives in the buffer: copy it once, to where it goes.
     pub(super) fn take<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<R> {
-        let message = self.queue.pop_front()?;
-        self.queued_bytes -= message.length + MESSAGE_OVERHEAD;
+        let message = self.queue.pop()?;
+        self.taken_at = message.at;
         let end = message.start + message.length as u64;
         let result = read(message.kind, self.buffer.payload(message.start, end));
         if self.queue.is_empty() {
@@ -193,6 +209,7 @@ impl Inbox {
         let start = message.start;
         message.start = until;
         message.streamed += until - start;
+        self.taken_at = self.now;
         let kind = message.kind;
         Some(read(kind, self.buffer.payload(start, until), false))
     }
@@ -213,9 +230,7 @@ impl Inbox {
     /// Forgets the newest whole message, and passes over all that come after it.
     pub(super) fn drop_newest(&mut self) {
         self.discarding = true;
-        if let Some(message) = self.queue.pop_back() {
-            self.queued_bytes -= message.length + MESSAGE_OVERHEAD;
-        }
+        self.queue.drop_newest();
     }
 
     /// Takes initialised buffers for the bytes to come, where it has none.
@@ -293,6 +308,7 @@ impl Inbox {
             return Err(ProtocolError::MessageTooBig { length, limit: self.max_size });
         }
         self.buffer.pass(size);
+        self.traffic.payload += header.length;
         if self.message.is_none() && !self.discarding {
             self.buffer.begin_message(header.length, self.live());
         }
@@ -332,10 +348,11 @@ impl Inbox {
             self.settle();
             return Ok(None);
         };
+        let end = self.buffer.payload_end();
         if frame.fin {
             self.complete_message();
         }
-        let payload = self.buffer.payload(start, self.buffer.payload_end());
+        let payload = self.buffer.payload(start, end);
         Ok(Some(Arrival { opcode: frame.opcode, fin: frame.fin, compressed, payload }))
     }
 
@@ -402,19 +419,23 @@ impl Inbox {
         let end = self.buffer.payload_end();
         if let Some(message) = self.message.take().filter(|_| !self.discarding) {
             let length = usize::try_from(end - message.start).unwrap_or(usize::MAX);
-            self.enqueue(message.kind, message.start, length);
+            self.enqueue(message.kind, message.start, length, message.streamed);
         }
     }
 
-    fn enqueue(&mut self, kind: Kind, start: u64, length: usize) {
-        self.queued_bytes += length + MESSAGE_OVERHEAD;
-        self.queue.push_back(Queued { kind, start, length });
+    /// `streamed` bytes of it have been taken before its end.
+    fn enqueue(&mut self, kind: Kind, start: u64, length: usize, streamed: u64) {
+        self.traffic.messages += 1;
+        self.traffic.bytes += length as u64 + streamed;
+        let message = Queued { kind, start, length, at: self.now, begun: streamed > 0 };
+        if let Some(refused) = self.queue.push(message) {
+            self.buffer.retract(refused.start);
+        }
     }
 
     /// The position of the first payload that somebody still needs.
     fn live(&self) -> Option<u64> {
-        let first = self.queue.front().map(|message| message.start);
-        first.or_else(|| self.message.as_ref().map(|message| message.start))
+        self.queue.first().or_else(|| self.message.as_ref().map(|message| message.start))
     }
 
     fn settle(&mut self) {

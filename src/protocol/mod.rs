@@ -7,22 +7,34 @@
 
 mod close;
 mod closing;
+mod config;
 mod connection;
 pub mod deflate;
 mod error;
+mod event;
+mod failure;
 mod frame;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod handshake;
 mod inbox;
+mod keepalive;
 mod mask;
 mod outbox;
 mod pings;
+mod send_error;
+mod stats;
 mod work;
 
 pub use close::{Close, CloseCode};
 pub use closing::{Phase, Side};
-pub use connection::{Chunk, Config, Connection, Event, SendError};
+pub use config::Config;
+pub use connection::Connection;
 pub use error::ProtocolError;
+pub use event::{Chunk, Event};
+pub use failure::Failure;
 pub use frame::{FrameRecord, Kind, Opcode};
+pub use inbox::Overflow;
 pub use outbox::MaskKeys;
+pub use send_error::SendError;
+pub use stats::{RoundTrips, Stats, Traffic};

@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::deflate::{Deflate, Deflater};
 use super::frame::{self, Kind, Mark, Opcode};
+use super::stats::Traffic;
 use super::work;
 
 /// Where masking keys come from: fresh, unpredictable ones (RFC 6455 5.3 and 10.3).
@@ -23,6 +24,7 @@ pub(super) struct Outbox {
     late_pong: Option<Vec<u8>>,
     keys: MaskKeys,
     compression: Option<Compression>,
+    traffic: Traffic,
 }
 
 /// A message of ours whose last fragment has not been queued.
@@ -46,7 +48,8 @@ impl Outbox {
     pub(super) fn new(keys: MaskKeys, deflate: Option<&Deflate>) -> Self {
         let compression = deflate.and_then(Compression::new);
         let (buffer, written, fragmented, late_pong) = (Vec::new(), 0, None, None);
-        Self { buffer, written, fragmented, late_pong, keys, compression }
+        let traffic = Traffic::default();
+        Self { buffer, written, fragmented, late_pong, keys, compression, traffic }
     }
 
     /// Queues a frame of a data message and says what it is: once a fragment has gone without FIN, the
@@ -59,6 +62,8 @@ impl Outbox {
         compress: Option<bool>,
     ) -> Mark {
         let first = self.fragmented.is_none();
+        self.traffic.messages += u64::from(fin);
+        self.traffic.bytes += payload.len() as u64;
         let compressed = match self.fragmented {
             Some(message) => message.compressed,
             None => self.is_compressed(fin, payload, compress),
@@ -67,7 +72,7 @@ impl Outbox {
         let opcode = if first { kind.into() } else { Opcode::Continuation };
         let Some(mut compression) = self.compression.take_if(|_| compressed) else {
             let mark = Mark { opcode, fin, compressed: false };
-            self.frame(mark, payload);
+            self.data_frame(mark, payload);
             return mark;
         };
         let part = if first && fin {
@@ -76,7 +81,7 @@ impl Outbox {
             Some(compression.deflater.compress(payload, fin))
         };
         let mark = Mark { opcode, fin, compressed: first && part.is_some() };
-        self.frame(mark, part.unwrap_or(payload));
+        self.data_frame(mark, part.unwrap_or(payload));
         self.compression = Some(compression);
         mark
     }
@@ -112,8 +117,19 @@ impl Outbox {
         &self.buffer[self.written..]
     }
 
+    /// What has been queued, and how much of it written.
+    pub(super) const fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// A fresh, unpredictable payload for a Ping.
+    pub(super) fn fresh_payload(&mut self) -> [u8; 4] {
+        (self.keys)()
+    }
+
     /// Takes note that `length` of `bytes` have been handed to the network.
     pub(super) fn written(&mut self, length: usize) {
+        self.traffic.wire += length as u64;
         self.written += length;
         if self.unsent() < PONG_BACKLOG
             && let Some(payload) = self.late_pong.take()
@@ -144,6 +160,11 @@ impl Outbox {
     pub(super) fn reclaim(&mut self) -> Option<Vec<u8>> {
         (self.buffer.is_empty() && self.buffer.capacity() > 0)
             .then(|| std::mem::take(&mut self.buffer))
+    }
+
+    fn data_frame(&mut self, mark: Mark, payload: &[u8]) {
+        self.traffic.payload += payload.len() as u64;
+        self.frame(mark, payload);
     }
 
     fn frame(&mut self, mark: Mark, payload: &[u8]) {

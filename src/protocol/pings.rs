@@ -1,12 +1,17 @@
-//! Pings of ours that wait for their Pong (RFC 6455 5.5.2, 5.5.3).
+//! Pings of ours that wait for their Pong (RFC 6455 5.5.2, 5.5.3): the user's and keepalive's.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+use super::keepalive::{Due, Keepalive};
+use super::stats::RoundTrips;
 
 #[derive(Debug, Default)]
 pub(super) struct Pings {
     waiting: VecDeque<Ping>,
     sent: u64,
+    keepalive: Option<Keepalive>,
+    round_trips: RoundTrips,
 }
 
 #[derive(Debug)]
@@ -17,6 +22,10 @@ struct Ping {
 }
 
 impl Pings {
+    pub(super) fn new(keepalive: Option<Keepalive>) -> Self {
+        Self { keepalive, ..Self::default() }
+    }
+
     pub(super) fn is_waiting_for(&self, payload: &[u8]) -> bool {
         self.waiting.iter().any(|ping| ping.payload == payload)
     }
@@ -28,13 +37,54 @@ impl Pings {
     }
 
     /// A Pong answers the Ping of its payload and all before it, since a peer may answer only the
-    /// latest. One that answers none was unsolicited: "a response is not expected".
+    /// latest. One that answers none was unsolicited: "a response is not expected". Gives those that a
+    /// user waits for.
     pub(super) fn answered(&mut self, payload: &[u8], at: Instant) -> Vec<(u64, Duration)> {
         let Some(position) = self.waiting.iter().position(|ping| ping.payload == payload) else {
             return Vec::new();
         };
-        let answered = self.waiting.drain(..=position);
-        answered.map(|ping| (ping.id, at.saturating_duration_since(ping.at))).collect()
+        let mut answered = Vec::new();
+        for ping in self.waiting.drain(..=position) {
+            let latency = at.saturating_duration_since(ping.at);
+            self.round_trips.add(latency);
+            if !self.keepalive.as_mut().is_some_and(|keepalive| keepalive.answered(ping.id)) {
+                answered.push((ping.id, latency));
+            }
+        }
+        answered
+    }
+
+    /// Keepalive's Ping has been queued; see `Keepalive::sent`.
+    pub(super) fn keepalive_sent(
+        &mut self,
+        payload: &[u8],
+        at: Instant,
+        leaves_at: u64,
+        written: u64,
+    ) {
+        let id = self.sent(payload, at);
+        let Some(keepalive) = &mut self.keepalive else { return };
+        // Of the one before it, without ping_timeout, nobody expects anything any more.
+        if let Some(unanswered) = keepalive.sent(id, at, leaves_at, written) {
+            self.waiting.retain(|ping| ping.id != unanswered);
+        }
+    }
+
+    pub(super) const fn keepalive(&self) -> Option<&Keepalive> {
+        self.keepalive.as_ref()
+    }
+
+    pub(super) const fn keepalive_mut(&mut self) -> Option<&mut Keepalive> {
+        self.keepalive.as_mut()
+    }
+
+    pub(super) fn due(&mut self, now: Instant, paused: bool, written: u64) -> Due {
+        let handle = |keepalive: &mut Keepalive| keepalive.handle(now, paused, written);
+        self.keepalive.as_mut().map_or(Due::Nothing, handle)
+    }
+
+    pub(super) const fn round_trips(&self) -> RoundTrips {
+        self.round_trips
     }
 }
 
@@ -51,5 +101,19 @@ mod tests {
         let latency = Duration::from_millis;
         assert_eq!(pings.answered(b"b", later(5)), [(ids[0], latency(5)), (ids[1], latency(4))]);
         assert!(pings.is_waiting_for(b"c") && !pings.is_waiting_for(b"a"));
+        assert_eq!(pings.round_trips().last, Some(latency(4)));
+        assert_eq!(pings.round_trips().least, Some(latency(4)));
+    }
+
+    #[test]
+    fn nobody_waits_for_the_pong_of_keepalive() {
+        let keepalive = Keepalive::new(Duration::from_secs(10), None);
+        let (mut pings, start) = (Pings::new(Some(keepalive)), Instant::now());
+        pings.keepalive_sent(b"a", start, 6, 0);
+        pings.keepalive_sent(b"b", start, 6, 0);
+        assert!(!pings.is_waiting_for(b"a"));
+        let own = pings.sent(b"c", start);
+        assert_eq!(pings.answered(b"c", start), [(own, Duration::ZERO)]);
+        assert!(!pings.is_waiting_for(b"b"));
     }
 }

@@ -3,25 +3,26 @@
 //! Each callback goes one way: let the link change, then `apply` what it now wants: events first, then
 //! what the loop is to watch, then the bells. No lock is held over a call into Python.
 
+mod waking;
+mod watching;
+
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 
-#[cfg(unix)]
-use super::bell::Rope;
 use super::command::{Attempt, Place};
 use super::desk::Desk;
 use super::errors;
 use super::event_loop::{Descriptor, EventLoop};
 use super::waiter::Waiter;
-use crate::drive::{Link, Waker, Wants};
+use crate::drive::{Link, Wants};
 use crate::protocol::{CloseCode, Event};
+use watching::Watched;
 
 /// So many reads in a row may come from `poll`, before the loop's other tasks have a turn.
 const POLLS_IN_A_ROW: usize = 64;
@@ -51,8 +52,8 @@ pub(super) struct Driver {
     pub(super) learnt: AtomicBool,
     pub(super) warned: AtomicBool,
     released: AtomicBool,
-    /// The last round trip in seconds, as the bits of an f64.
-    latency: AtomicU64,
+    /// The lifeline serves the link, so the loop watches nothing.
+    is_lifelines: bool,
 }
 
 /// What its user decides.
@@ -60,12 +61,8 @@ pub(super) struct Options {
     pub(super) logger: Py<PyAny>,
     pub(super) coalesces: bool,
     pub(super) patience: Duration,
-}
-
-#[derive(Default)]
-struct Watched {
-    reading: AtomicBool,
-    writing: AtomicBool,
+    /// Whether the lifeline is to serve the link; None: where the loop cannot.
+    pub(super) by_lifeline: Option<bool>,
 }
 
 impl Driver {
@@ -76,10 +73,15 @@ impl Driver {
         descriptor: Descriptor,
         options: Options,
     ) -> PyResult<Py<Self>> {
-        let Options { logger, coalesces, patience } = options;
+        let Options { logger, coalesces, patience, by_lifeline } = options;
+        let event_loop = EventLoop::running(py)?;
+        let is_lifelines = match by_lifeline {
+            Some(chosen) => chosen,
+            None => !event_loop.can_watch(py, descriptor)?,
+        };
         let driver = Self {
             link,
-            event_loop: EventLoop::running(py)?,
+            event_loop,
             descriptor,
             logger,
             desk: Mutex::default(),
@@ -94,52 +96,19 @@ impl Driver {
             learnt: AtomicBool::new(false),
             warned: AtomicBool::new(false),
             released: AtomicBool::new(false),
-            latency: AtomicU64::new(0),
+            is_lifelines,
         };
         let driver = Bound::new(py, driver)?;
         driver.get().link.on_wake(Self::waker(&driver)?);
-        if driver.get().event_loop.misses_ends(py)? {
+        if is_lifelines {
+            driver.get().link.attend()?;
+        } else if driver.get().event_loop.misses_ends(py)? {
             driver.get().link.watch()?;
         }
         // The first receive: what TLS has decrypted already raises no readiness.
         let wants = driver.get().receive(py);
         Self::apply(&driver, wants, false)?;
         Ok(driver.unbind())
-    }
-
-    /// Calls `look` by way of the loop, for as long as the driver lives: the link, which keeps this, is
-    /// the driver's own.
-    fn waker(slf: &Bound<'_, Self>) -> PyResult<Waker> {
-        let driver = Arc::new(PyWeakrefReference::new(slf)?.unbind());
-        #[cfg(unix)]
-        if let Some(rope) = Rope::of(slf.py(), &slf.get().event_loop)? {
-            return Ok(Waker::new(move || {
-                let driver = Arc::clone(&driver);
-                rope.pull(Box::new(move |py| match driver.bind(py).upgrade_as::<Self>()? {
-                    Some(driver) => Self::look(&driver),
-                    None => Ok(()),
-                }));
-            }));
-        }
-        Ok(Waker::new(move || {
-            // None while the interpreter ends, and every loop with it.
-            let _ending = Python::try_attach(|py| {
-                if let Ok(Some(driver)) = driver.bind(py).upgrade_as::<Self>()
-                    && let Err(error) = Self::look_soon(&driver)
-                {
-                    error.write_unraisable(py, Some(&driver));
-                }
-            });
-        }))
-    }
-
-    fn look_soon(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let (py, event_loop) = (slf.py(), &slf.get().event_loop);
-        match event_loop.call_soon_threadsafe(py, &slf.getattr(intern!(py, "look"))?) {
-            // Nobody is left who could wait.
-            Err(_) if event_loop.is_closed(py)? => Ok(()),
-            result => result,
-        }
     }
 
     /// While much is inflated, other threads may have the interpreter.
@@ -179,10 +148,6 @@ impl Driver {
 
     pub(super) fn until_closed(&self, py: Python<'_>) -> Attempt {
         if self.is_released() { Attempt::Done(py.None()) } else { Attempt::Park(Place::Closers) }
-    }
-
-    pub(super) fn latency(&self) -> f64 {
-        f64::from_bits(self.latency.load(Ordering::Relaxed))
     }
 
     pub(super) fn explain_end(&self, detail: String) {
@@ -245,77 +210,8 @@ impl Driver {
         received.and(sent).and(closed)
     }
 
-    /// Tells the loop what to watch, where that has changed.
-    pub(super) fn watch(slf: &Bound<'_, Self>, wants: Wants) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
-        if wants.hung_up {
-            // The loop watches such a socket once more only if it is told anew.
-            this.forget_descriptor(py)?;
-        }
-        Self::watch_input(slf, wants.read)?;
-        if wants.flush && !this.flush_is_due.swap(true, Ordering::Relaxed) {
-            let writable = PyBool::new(py, true).to_owned();
-            this.event_loop.call_soon(py, slf, writable.as_any(), None)?;
-        }
-        if this.watched.writing.load(Ordering::Relaxed) == wants.write || this.is_released() {
-            return Ok(());
-        }
-        this.watched.writing.store(wants.write, Ordering::Relaxed);
-        if wants.write {
-            this.event_loop.add_writer(py, this.descriptor, slf)
-        } else {
-            this.event_loop.remove_writer(py, this.descriptor)
-        }
-    }
-
-    pub(super) fn watch_input(slf: &Bound<'_, Self>, wanted: bool) -> PyResult<()> {
-        let this = slf.get();
-        if this.watched.reading.load(Ordering::Relaxed) == wanted || this.is_released() {
-            return Ok(());
-        }
-        Self::change_input(slf, wanted)
-    }
-
-    fn change_input(slf: &Bound<'_, Self>, wanted: bool) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
-        this.watched.reading.store(wanted, Ordering::Relaxed);
-        if wanted {
-            if this.link.is_stalled() {
-                let not_writable = PyBool::new(py, false).to_owned();
-                this.event_loop.call_soon(py, slf, not_writable.as_any(), None)?;
-            }
-            this.event_loop.add_reader(py, this.descriptor, slf)
-        } else {
-            this.event_loop.remove_reader(py, this.descriptor)
-        }
-    }
-
     fn is_released(&self) -> bool {
         self.released.load(Ordering::Relaxed)
-    }
-
-    /// Lets go of the descriptor: the loop forgets it first, for its number may be reused at once.
-    fn release(&self, py: Python<'_>) -> PyResult<()> {
-        if self.released.swap(true, Ordering::Relaxed) {
-            return Ok(());
-        }
-        let forgotten = self.forget_descriptor(py);
-        self.link.release();
-        forgotten
-    }
-
-    fn forget_descriptor(&self, py: Python<'_>) -> PyResult<()> {
-        if self.event_loop.is_closed(py)? {
-            return Ok(());
-        }
-        let Watched { reading, writing } = &self.watched;
-        if reading.swap(false, Ordering::Relaxed) {
-            self.event_loop.remove_reader(py, self.descriptor)?;
-        }
-        if writing.swap(false, Ordering::Relaxed) {
-            self.event_loop.remove_writer(py, self.descriptor)?;
-        }
-        Ok(())
     }
 
     /// Rings a bell for each message that waits; all of them when no message will come.
@@ -375,7 +271,6 @@ impl Driver {
 
     fn answer_ping(&self, py: Python<'_>, id: u64, latency: Duration) -> PyResult<()> {
         let latency = latency.as_secs_f64();
-        self.latency.store(latency.to_bits(), Ordering::Relaxed);
         let answered = {
             let pings = &mut self.desk().pings;
             let position = pings.iter().position(|(waiting, _)| *waiting == id);
@@ -421,7 +316,7 @@ impl Driver {
 
     /// The waker's call: the link has changed without the driver.
     fn look(slf: &Bound<'_, Self>) -> PyResult<()> {
-        Self::apply(slf, slf.get().link.wants(), true)
+        Self::apply(slf, slf.get().link.look(), true)
     }
 
     /// Ends the connection without waiting: nobody holds it any more.

@@ -1,6 +1,6 @@
 //! From the engine's errors to Python's exceptions: the only such place.
 
-use pyo3::exceptions::{PyEOFError, PyOSError, PyTimeoutError, PyValueError};
+use pyo3::exceptions::{PyBufferError, PyEOFError, PyOSError, PyTimeoutError, PyValueError};
 use pyo3::intern;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
@@ -10,7 +10,7 @@ use pyo3::types::PyDict;
 use super::opening;
 use crate::connect::{OpenError, OpenErrorKind};
 use crate::drive::{Cause, Ending};
-use crate::protocol::{Close, CloseCode, ProtocolError, SendError, Side};
+use crate::protocol::{Close, CloseCode, Failure, ProtocolError, SendError, Side};
 
 /// Makes `class` an exception of `aiowebsocket.exceptions`, from its constructor's arguments.
 macro_rules! exception {
@@ -82,7 +82,11 @@ fn close_object<'py>(
 
 fn cause(py: Python<'_>, ending: &Ending) -> Option<PyErr> {
     match &ending.cause {
-        Some(Cause::Protocol(error)) => Some(protocol_error(py, error)),
+        Some(Cause::Failed(Failure::Protocol(error))) => Some(protocol_error(py, error)),
+        Some(Cause::Failed(failure @ Failure::QueueFull(_))) => {
+            Some(PyBufferError::new_err(failure.to_string()))
+        }
+        Some(Cause::Failed(failure)) => Some(PyTimeoutError::new_err(failure.to_string())),
         Some(Cause::Stream(Some(number), text)) => {
             Some(PyOSError::new_err((*number, text.clone())))
         }

@@ -56,15 +56,20 @@ impl EventLoop {
         if self.is_own_thread() {
             return Ok(());
         }
+        self.check_process()?;
+        Err(PyRuntimeError::new_err(
+            "this connection belongs to an event loop in another thread; \
+             use asyncio.run_coroutine_threadsafe()",
+        ))
+    }
+
+    pub(super) fn check_process(&self) -> PyResult<()> {
         if self.is_another_process() {
             return Err(PyRuntimeError::new_err(
                 "this connection belongs to the process that this one was forked from; open another",
             ));
         }
-        Err(PyRuntimeError::new_err(
-            "this connection belongs to an event loop in another thread; \
-             use asyncio.run_coroutine_threadsafe()",
-        ))
+        Ok(())
     }
 
     pub(super) fn is_another_process(&self) -> bool {
@@ -86,13 +91,22 @@ impl EventLoop {
         match added {
             Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {
                 let clear = PyRuntimeError::new_err(
-                    "this event loop cannot watch sockets; on Windows run \
-                     asyncio.run(main(), loop_factory=asyncio.SelectorEventLoop)",
+                    "this event loop cannot watch sockets, so driver=\"loop\" cannot be; leave \
+                     driver=\"auto\", or run asyncio.SelectorEventLoop",
                 );
                 clear.set_cause(py, Some(error));
                 Err(clear)
             }
             other => other.map(drop),
+        }
+    }
+
+    /// Whether the loop can watch sockets at all, which Windows' proactor loop cannot.
+    pub(super) fn can_watch(&self, py: Python<'_>, descriptor: Descriptor) -> PyResult<bool> {
+        match self.remove_reader(py, descriptor) {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -15,12 +15,18 @@ use super::message::{self, Decode};
 use super::opening::{self, Opened};
 use super::operation::Operation;
 use super::sending;
+use super::stats;
 use crate::drive;
+use crate::drive::Care;
+use crate::drive::lifeline::LONGEST_SWEEP;
 use crate::protocol::deflate::{Agreed, Deflate};
-use crate::protocol::{Config, Phase};
+use crate::protocol::{Config, Overflow, Phase};
 
 pub(super) use client_connection::ClientConnection;
 pub(super) use converse::Converse;
+
+/// However short ping_timeout is, a loop has this long for its own work.
+const SHORTEST_SWEEP: Duration = Duration::from_millis(50);
 
 /// One open connection on the running event loop.
 #[pyclass(frozen, subclass, module = "aiowebsocket._core")]
@@ -30,33 +36,63 @@ pub(super) struct Link {
 
 impl Link {
     fn attach(opened: &Opened, settings: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let py = settings.py();
-        let setting = |name: &str| settings.getattr(name);
-        let max_size: Option<u64> = setting("max_size")?.extract()?;
-        let close_timeout: Option<f64> = setting("close_timeout")?.extract()?;
-        let logger = setting("logger")?;
-        let config = Config {
-            max_size: max_size.unwrap_or(u64::MAX),
-            max_buffered: setting("max_buffered")?.extract()?,
-            close_timeout: close_timeout.map(seconds).transpose()?,
-            deflate: opened.agreed().map(|agreed| deflate(agreed, settings)).transpose()?,
-            trace: logger.call_method1("isEnabledFor", (10,))?.is_truthy()?,
-        };
-        let write_limit = setting("write_limit")?.extract()?;
+        let logger = settings.getattr("logger")?;
+        let config = config(opened, settings, &logger)?;
+        let care = care(settings, &config)?;
         let options = driver::Options {
             logger: logger.unbind(),
-            coalesces: setting("coalesce")?.extract()?,
-            patience: Duration::from_micros(setting("busy_poll")?.extract()?),
+            coalesces: settings.getattr("coalesce")?.extract()?,
+            patience: Duration::from_micros(settings.getattr("busy_poll")?.extract()?),
+            by_lifeline: match settings.getattr("driver")?.extract::<String>()?.as_str() {
+                "loop" => Some(false),
+                "lifeline" => Some(true),
+                _ => None,
+            },
         };
         let (stream, early) = opened.take()?;
         let descriptor = opening::descriptor(&stream);
-        let link = drive::Link::new(stream, &early, config, write_limit);
-        Ok(Self { driver: Driver::attach(py, link, descriptor, options)? })
+        let link = drive::Link::new(stream, &early, config, care);
+        Ok(Self { driver: Driver::attach(settings.py(), link, descriptor, options)? })
     }
 
     pub(super) const fn driver(&self) -> &Py<Driver> {
         &self.driver
     }
+}
+
+fn config(
+    opened: &Opened,
+    settings: &Bound<'_, PyAny>,
+    logger: &Bound<'_, PyAny>,
+) -> PyResult<Config> {
+    let setting = |name: &str| settings.getattr(name);
+    let max_size: Option<u64> = setting("max_size")?.extract()?;
+    Ok(Config {
+        max_size: max_size.unwrap_or(u64::MAX),
+        max_buffered: setting("max_buffered")?.extract()?,
+        overflow: match setting("overflow")?.extract::<String>()?.as_str() {
+            "drop_oldest" => Overflow::DropOldest,
+            "drop_newest" => Overflow::DropNewest,
+            "close" => Overflow::Close,
+            _ => Overflow::Block,
+        },
+        close_timeout: seconds(settings, "close_timeout")?,
+        ping_interval: seconds(settings, "ping_interval")?,
+        ping_timeout: seconds(settings, "ping_timeout")?,
+        deflate: opened.agreed().map(|agreed| deflate(agreed, settings)).transpose()?,
+        trace: logger.call_method1("isEnabledFor", (10,))?.is_truthy()?,
+    })
+}
+
+/// A loop is looked after early enough for the peer, and keepalive, to hear in time.
+fn care(settings: &Bound<'_, PyAny>, config: &Config) -> PyResult<Care> {
+    let quarter = config.ping_timeout.filter(|_| config.ping_interval.is_some()).map(|t| t / 4);
+    let sweep = quarter.map_or(LONGEST_SWEEP, |quarter| quarter.min(LONGEST_SWEEP));
+    Ok(Care {
+        write_limit: settings.getattr("write_limit")?.extract()?,
+        sweep: sweep.max(SHORTEST_SWEEP),
+        app_stall_timeout: seconds(settings, "app_stall_timeout")?,
+    })
 }
 
 /// What was agreed on, and what the caller says of our own messages.
@@ -118,9 +154,15 @@ fn send_many<'py>(
     Operation::new(slf, name, Command::SendMany(many))
 }
 
-fn seconds(number: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(number)
-        .map_err(|_| PyValueError::new_err(format!("close_timeout is {number}, not a duration")))
+/// A setting in seconds; None is off.
+fn seconds(settings: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Duration>> {
+    let number: Option<f64> = settings.getattr(name)?.extract()?;
+    number
+        .map(|number| {
+            Duration::try_from_secs_f64(number)
+                .map_err(|_| PyValueError::new_err(format!("{name} is {number}, not a duration")))
+        })
+        .transpose()
 }
 
 #[pymethods]
@@ -175,7 +217,22 @@ impl Link {
     /// The last round trip in seconds; 0 before the first.
     #[getter]
     fn _latency(&self) -> f64 {
-        self.driver.get().latency()
+        self.driver.get().link().latency().unwrap_or_default().as_secs_f64()
+    }
+
+    /// When the message arrived that was handed out last, in seconds of `time.monotonic()`.
+    ///
+    /// Taken as its last byte was read from the socket, so `time.monotonic() - last_received_at` is
+    /// how long it waited for its receiver. None before the first.
+    #[getter]
+    fn last_received_at(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        stats::last_received_at(py, self.driver.get().link())
+    }
+
+    /// The connection's counters, as they are now: a `Stats`.
+    #[getter]
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        stats::snapshot(py, self.driver.get().link())
     }
 
     /// Sends a Ping; its Pong completes `answered` with the latency.

@@ -23,6 +23,7 @@ mod receiving;
 mod sending;
 mod shortcut;
 mod slots;
+mod stats;
 mod stop_iteration;
 mod waiter;
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
+use pyo3::exceptions::{PyTimeoutError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -70,10 +72,7 @@ fn write(
     if style == SendStyle::Message && this.held.load(Ordering::Relaxed) {
         return Ok(Written::NotYet);
     }
-    let bytes_kind = |payload: &[u8]| match style {
-        SendStyle::Converse => Kind::of_bytes(payload, fin),
-        SendStyle::Message | SendStyle::Fragment => Kind::Binary,
-    };
+    let bytes_kind = |payload: &[u8]| kind_of_bytes(manner, payload);
     // A part of a message may end within a code point, and the next begin there.
     let whole = fin && !(text == Some(true) && this.link().sending_fragments());
     let sent = message::with_payload(message, text, whole, bytes_kind, |kind, payload| {
@@ -90,6 +89,46 @@ fn write(
         Err(SendError::Closed) => Err(this.closed_error(py)),
         Err(error) => Err(errors::send_error(py, &error)),
     }
+}
+
+fn kind_of_bytes(manner: Manner, payload: &[u8]) -> Kind {
+    match manner.style {
+        SendStyle::Converse => Kind::of_bytes(payload, manner.fin),
+        SendStyle::Message | SendStyle::Fragment => Kind::Binary,
+    }
+}
+
+/// Sends from any thread, without the loop: waits for room here, and not in the interpreter.
+pub(super) fn threadsafe(
+    driver: &Driver,
+    message: &Bound<'_, PyAny>,
+    manner: Manner,
+    timeout: Option<f64>,
+) -> PyResult<()> {
+    let (py, link) = (message.py(), driver.link());
+    driver.event_loop().check_process()?;
+    let deadline = timeout.map(deadline).transpose()?;
+    let bytes_kind = |payload: &[u8]| kind_of_bytes(manner, payload);
+    let sent = message::with_payload(message, manner.text, true, bytes_kind, |kind, payload| {
+        py.detach(|| link.send_waiting(kind, payload, manner.compress, deadline))
+    })?;
+    match sent {
+        Ok(Some(())) => Ok(()),
+        Ok(None) => {
+            let seconds = timeout.unwrap_or_default();
+            let message = format!("there was no room to send within {seconds} s; nothing was sent");
+            Err(PyTimeoutError::new_err(message))
+        }
+        Err(SendError::Closed) => Err(driver.closed_error(py)),
+        Err(error) => Err(errors::send_error(py, &error)),
+    }
+}
+
+fn deadline(seconds: f64) -> PyResult<Instant> {
+    let timeout = Duration::try_from_secs_f64(seconds).ok();
+    timeout.and_then(|timeout| Instant::now().checked_add(timeout)).ok_or_else(|| {
+        PyValueError::new_err(format!("timeout is {seconds}, not a number of seconds to wait"))
+    })
 }
 
 /// The message is in the output already; waits until that is below its limit.

@@ -1,7 +1,7 @@
 //! Connections to measure, and what a server would send them.
 
 use aiowebsocket::protocol::deflate::{Agreed, Deflate};
-use aiowebsocket::protocol::{Config, Connection, Kind};
+use aiowebsocket::protocol::{Config, Connection, Kind, Overflow};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,9 @@ pub fn connection(deflate: bool) -> Connection {
     let config = Config {
         max_size: 1 << 30,
         max_buffered: 1 << 30,
+        overflow: Overflow::Block,
+        ping_interval: None,
+        ping_timeout: None,
         close_timeout: None,
         deflate,
         trace: false,

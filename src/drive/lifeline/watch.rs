@@ -11,7 +11,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
-use super::{Link, handle, wake};
+use super::{Link, handle};
 
 type Registered = AsyncFd<Arc<TcpStream>>;
 
@@ -34,9 +34,8 @@ impl Watch {
         let task = runtime.spawn(async move {
             if hung_up(watched).await
                 && let Some(link) = link.upgrade()
-                && link.handle_hang_up()
             {
-                wake(link);
+                link.handle_hang_up();
             }
         });
         let process = std::process::id();

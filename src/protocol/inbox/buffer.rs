@@ -160,6 +160,14 @@ impl Buffer {
         &bytes[index(origin, from)..index(origin, to)]
     }
 
+    /// Forgets the payload that begins here, the last one.
+    pub(super) fn retract(&mut self, start: u64) {
+        match &mut self.apart {
+            Some(store) => store.end = index(store.origin, start),
+            None => self.assembled = index(self.origin, start),
+        }
+    }
+
     /// Drops what is unparsed.
     pub(super) fn stop(&mut self, assembling: bool) {
         if self.apart.is_none() && !assembling {

@@ -8,6 +8,10 @@ use super::*;
 /// The room that is offered to one read of an empty inbox.
 const READ: usize = 32 * 1024;
 
+fn unbounded() -> Queue {
+    Queue::new(usize::MAX, Overflow::Block)
+}
+
 fn feed(inbox: &mut Inbox, bytes: &[u8]) -> Result<usize, ProtocolError> {
     inbox.spare()[..bytes.len()].copy_from_slice(bytes);
     inbox.received(bytes.len());
@@ -36,7 +40,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 #[test]
 fn fragments_with_a_ping_between_become_one_message() {
-    let mut inbox = Inbox::new(1024, None);
+    let mut inbox = Inbox::new(1024, None, unbounded());
     let mut wire = frame(0x01, "hél".as_bytes());
     wire.extend(frame(0x89, b"ping"));
     wire.extend(frame(0x00, b""));
@@ -48,7 +52,7 @@ fn fragments_with_a_ping_between_become_one_message() {
 
 #[test]
 fn a_code_point_may_be_split_over_fragments_and_reads() {
-    let mut inbox = Inbox::new(1024, None);
+    let mut inbox = Inbox::new(1024, None, unbounded());
     let mut wire = frame(0x01, &[0xF0]);
     wire.extend(frame(0x00, &[0x9F, 0x98]));
     wire.extend(frame(0x80, &[0x80]));
@@ -60,25 +64,25 @@ fn a_code_point_may_be_split_over_fragments_and_reads() {
 
 #[test]
 fn text_fails_at_its_first_wrong_byte_in_the_middle_of_a_frame() {
-    let mut inbox = Inbox::new(1024, None);
+    let mut inbox = Inbox::new(1024, None, unbounded());
     assert_eq!(feed(&mut inbox, &[0x81, 100, b'a', 0xED]), Ok(0));
     assert_eq!(feed(&mut inbox, &[0xA0]), Err(ProtocolError::InvalidText { position: 1 }));
 }
 
 #[test]
 fn text_that_ends_within_a_code_point_is_invalid() {
-    let mut inbox = Inbox::new(1024, None);
+    let mut inbox = Inbox::new(1024, None, unbounded());
     let error = feed(&mut inbox, &frame(0x81, &[b'a', 0xC3]));
     assert_eq!(error, Err(ProtocolError::InvalidText { position: 1 }));
 }
 
 #[test]
 fn the_limit_counts_all_fragments_and_is_judged_on_the_header() {
-    let mut inbox = Inbox::new(10, None);
+    let mut inbox = Inbox::new(10, None, unbounded());
     feed(&mut inbox, &frame(0x02, &[0; 6])).unwrap();
     let error = ProtocolError::MessageTooBig { length: 11, limit: 10 };
     assert_eq!(feed(&mut inbox, &[0x80, 5]), Err(error));
-    let mut inbox = Inbox::new(10, None);
+    let mut inbox = Inbox::new(10, None, unbounded());
     let huge = [0x82, 127, 0x7F, 255, 255, 255, 255, 255, 255, 255];
     let error = ProtocolError::MessageTooBig { length: i64::MAX as u64, limit: 10 };
     assert_eq!(feed(&mut inbox, &huge), Err(error));
@@ -87,7 +91,7 @@ fn the_limit_counts_all_fragments_and_is_judged_on_the_header() {
 
 #[test]
 fn empty_fragments_take_no_memory() {
-    let mut inbox = Inbox::new(1 << 20, None);
+    let mut inbox = Inbox::new(1 << 20, None, unbounded());
     feed(&mut inbox, &frame(0x02, b"x")).unwrap();
     for _ in 0..10_000 {
         feed(&mut inbox, &[0, 0, 0, 0, 0, 0]).unwrap();
@@ -99,7 +103,7 @@ fn empty_fragments_take_no_memory() {
 
 #[test]
 fn chunks_come_before_the_message_ends_and_cut_text_between_code_points() {
-    let mut inbox = Inbox::new(1024, None);
+    let mut inbox = Inbox::new(1024, None, unbounded());
     let mut chunk = |bytes: &[u8]| {
         feed(&mut inbox, bytes).unwrap();
         inbox.take_chunk(|_, bytes, fin| (String::from_utf8(bytes.to_vec()).unwrap(), fin))
@@ -114,7 +118,7 @@ fn chunks_come_before_the_message_ends_and_cut_text_between_code_points() {
 #[test]
 fn what_comes_before_a_wrong_byte_can_be_taken_however_text_was_cut() {
     for cut in 1..8 {
-        let mut inbox = Inbox::new(1024, None);
+        let mut inbox = Inbox::new(1024, None, unbounded());
         let mut pieces = b"\x81\x06ab\xC3\xA9\xFFz".chunks(cut);
         let error = pieces.find_map(|piece| feed(&mut inbox, piece).err());
         assert_eq!(error, Some(ProtocolError::InvalidText { position: 4 }));
@@ -126,7 +130,7 @@ fn what_comes_before_a_wrong_byte_can_be_taken_however_text_was_cut() {
 
 #[test]
 fn a_slow_taker_sees_every_message_while_the_buffer_moves() {
-    let mut inbox = Inbox::new(1 << 20, None);
+    let mut inbox = Inbox::new(1 << 20, None, unbounded());
     let (mut sent, mut taken) = (0u32, 0u32);
     while taken < 20_000 {
         for _ in 0..3 {
@@ -146,7 +150,7 @@ fn a_slow_taker_sees_every_message_while_the_buffer_moves() {
 
 #[test]
 fn fragments_without_end_are_bounded_however_small() {
-    let mut inbox = Inbox::new(10, None);
+    let mut inbox = Inbox::new(10, None, unbounded());
     feed(&mut inbox, &frame(0x02, b"")).unwrap();
     let limit = FEW_FRAGMENTS + 1;
     for _ in 1..limit {
@@ -157,7 +161,7 @@ fn fragments_without_end_are_bounded_however_small() {
 }
 
 fn inflating(max_size: u64) -> Inbox {
-    Inbox::new(max_size, Some(Inflater::new(false)))
+    Inbox::new(max_size, Some(Inflater::new(false)), unbounded())
 }
 
 fn deflater() -> Deflater {
@@ -246,7 +250,7 @@ fn malformed_deflate_fails_at_once_or_at_the_end_of_the_message() {
 #[test]
 fn what_comes_behind_an_unread_message_leaves_nothing_behind() {
     for between in [frame(0x89, &[7; 125]), frame(0x8A, b""), frame(0x8A, &[7; 100])] {
-        let mut inbox = Inbox::new(1 << 20, None);
+        let mut inbox = Inbox::new(1 << 20, None, unbounded());
         feed(&mut inbox, &frame(0x82, b"unread")).unwrap();
         for cut in [1, between.len() - 1, between.len()] {
             for _ in 0..20_000 {
@@ -265,12 +269,12 @@ fn unread_messages_hold_little_more_than_they_count() {
     wire.extend([0, 0].repeat(1000));
     wire.extend(frame(0x89, &[7; 100]));
     wire.extend([0x80, 0]);
-    let mut inbox = Inbox::new(1 << 20, None);
+    let mut inbox = Inbox::new(1 << 20, None, unbounded());
     for _ in 0..5000 {
         feed(&mut inbox, &wire).unwrap();
     }
     let held = inbox.buffer.held();
-    assert!(held <= 3 * inbox.queued_bytes() + READ, "{held} of {}", inbox.queued_bytes());
+    assert!(held <= 3 * inbox.queue().bytes() + READ, "{held} of {}", inbox.queue().bytes());
     for _ in 0..5000 {
         assert_eq!(take(&mut inbox), Some((Kind::Binary, b"x".into())));
     }
@@ -278,7 +282,7 @@ fn unread_messages_hold_little_more_than_they_count() {
 
 #[test]
 fn messages_that_are_passed_over_hold_no_memory() {
-    let mut inbox = Inbox::new(1 << 20, None);
+    let mut inbox = Inbox::new(1 << 20, None, unbounded());
     feed(&mut inbox, &[frame(0x82, b"kept"), frame(0x82, b"dropped")].concat()).unwrap();
     inbox.drop_newest();
     for _ in 0..100_000 {

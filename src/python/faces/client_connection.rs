@@ -87,6 +87,35 @@ impl ClientConnection {
         send_many(slf.as_super(), "ClientConnection.send_many", messages, manner)
     }
 
+    /// Send a message from any thread, without an event loop.
+    ///
+    /// Writes it at once, in the calling thread. Blocks, without holding the interpreter, while the
+    /// output is above `write_limit` or a message in fragments is under way; the loop need not run
+    /// for that to end. Messages of one thread keep their order.
+    ///
+    /// Args:
+    ///     message: A str, sent as TEXT, or a bytes-like object, sent as BINARY.
+    ///     text: True sends TEXT, False BINARY, whatever the type; bytes must then be UTF-8.
+    ///     compress: As for `send`.
+    ///     timeout: Seconds to wait for room at most; None waits for ever.
+    ///
+    /// Raises:
+    ///     ConnectionClosed: When the connection is closed.
+    ///     TimeoutError: If there was no room in time; nothing has been sent.
+    ///     TypeError: If the message is of another type.
+    ///     UnicodeError: If it cannot be text.
+    #[pyo3(signature = (message, *, text = None, compress = None, timeout = None))]
+    fn send_threadsafe(
+        slf: &Bound<'_, Self>,
+        message: &Bound<'_, PyAny>,
+        text: Option<bool>,
+        compress: Option<bool>,
+        timeout: Option<f64>,
+    ) -> PyResult<()> {
+        let manner = Manner { text, compress, fin: true, style: SendStyle::Message };
+        sending::threadsafe(slf.as_super().get().driver.get(), message, manner, timeout)
+    }
+
     /// Receive the next message.
     ///
     /// Messages that arrived are handed out before the end of the connection is. Cancelling it

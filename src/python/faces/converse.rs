@@ -10,6 +10,7 @@ use crate::python::command::{Amount, Manner, SendStyle, Style};
 use crate::python::message::Decode;
 use crate::python::opening::Opened;
 use crate::python::operation::Operation;
+use crate::python::sending;
 
 /// The native half of `aiowebsocket.converses.Converse`.
 #[pyclass(frozen, subclass, extends = Link, module = "aiowebsocket._core")]
@@ -86,6 +87,33 @@ impl Converse {
     ) -> PyResult<Bound<'py, Operation>> {
         let manner = Manner { text, compress, fin: true, style: SendStyle::Converse };
         send_many(slf.as_super(), "Converse.send_many", messages, manner)
+    }
+
+    /// Send a message from any thread, without an event loop.
+    ///
+    /// Writes it at once, in the calling thread. Blocks, without holding the interpreter, while the
+    /// output is full or a message in fragments is under way; the loop need not run for that to end.
+    ///
+    /// Args:
+    ///     message: A str or bytes-like object, sent as `send` would.
+    ///     text: True sends TEXT, False BINARY, whatever the type.
+    ///     compress: As for `send`.
+    ///     timeout: Seconds to wait for room at most; None waits for ever.
+    ///
+    /// Raises:
+    ///     ConnectionClosed: When the connection is closed.
+    ///     TimeoutError: If there was no room in time; nothing has been sent.
+    ///     TypeError: If the message is neither str nor bytes-like.
+    #[pyo3(signature = (message, *, text = None, compress = None, timeout = None))]
+    fn send_threadsafe(
+        slf: &Bound<'_, Self>,
+        message: &Bound<'_, PyAny>,
+        text: Option<bool>,
+        compress: Option<bool>,
+        timeout: Option<f64>,
+    ) -> PyResult<()> {
+        let manner = Manner { text, compress, fin: true, style: SendStyle::Converse };
+        sending::threadsafe(slf.as_super().get().driver.get(), message, manner, timeout)
     }
 
     /// Receive the next message, as bytes; an empty message is None.

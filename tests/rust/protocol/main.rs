@@ -7,7 +7,8 @@ mod deflate;
 use std::time::{Duration, Instant};
 
 use aiowebsocket::protocol::{
-    Chunk, Close, CloseCode, Config, Connection, Event, Kind, Phase, ProtocolError,
+    Chunk, Close, CloseCode, Config, Connection, Event, Failure, Kind, Overflow, Phase,
+    ProtocolError,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,6 +17,9 @@ fn unlimited() -> Config {
     Config {
         max_size: u64::MAX,
         max_buffered: usize::MAX,
+        overflow: Overflow::Block,
+        ping_interval: None,
+        ping_timeout: None,
         close_timeout: None,
         deflate: None,
         trace: false,
@@ -49,7 +53,7 @@ struct Seen {
     phase: Option<Phase>,
     received: Option<Close>,
     sent: Option<Close>,
-    failure: Option<ProtocolError>,
+    failure: Option<Failure>,
 }
 
 impl Seen {
@@ -238,7 +242,7 @@ fn messages_that_arrived_before_a_violation_are_kept() {
     let bytes = [frame(0x81, b"kept"), frame(0x83, b""), frame(0x81, b"never parsed")].concat();
     let seen = run(&[&bytes], false);
     assert_eq!(seen.messages, [(Kind::Text, b"kept".to_vec())]);
-    assert_eq!(seen.failure, Some(ProtocolError::ReservedOpcode(3)));
+    assert_eq!(seen.failure, Some(Failure::Protocol(ProtocolError::ReservedOpcode(3))));
 }
 
 #[test]

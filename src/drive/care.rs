@@ -1,0 +1,179 @@
+//! What the lifeline asks of a link: to do what is due, to say whether its loop serves it, and to be
+//! read and written in the loop's place. None of it needs Python.
+
+use std::io;
+use std::sync::{Arc, MutexGuard, TryLockError};
+use std::time::{Duration, Instant};
+
+use super::lifeline::{Attendance, Attention, Visit};
+use super::link::Link;
+use super::open::{Arrived, Open, Wants};
+use crate::protocol::Phase;
+
+/// Who holds the lock has just looked after the link.
+const BUSY: Duration = Duration::from_millis(10);
+/// A suspicion is looked into after this part of a sweep, and is stale after two sweeps.
+const LOOK_AGAIN: u32 = 4;
+const STALE: u32 = 2;
+
+/// How the link is cared for.
+#[derive(Clone, Copy, Debug)]
+pub struct Care {
+    /// With this much output unsent, senders wait.
+    pub write_limit: usize,
+    /// How long a loop may leave its links alone until it is looked after them.
+    pub sweep: Duration,
+    /// How long the lifeline stands in for a loop that has stalled; None: for as long as it takes.
+    pub app_stall_timeout: Option<Duration>,
+}
+
+/// Who serves the link.
+#[derive(Debug, Default)]
+pub(super) enum Attendant {
+    #[default]
+    Loop,
+    /// The lifeline, since the loop has stalled, from this time on.
+    StandIn(Attendance, Instant),
+    /// The lifeline for good: the loop cannot watch sockets.
+    Lifeline(Attendance),
+}
+
+impl Link {
+    /// Has the lifeline serve the link from now on.
+    ///
+    /// # Errors
+    /// If the operating system will not watch the socket.
+    pub fn attend(self: &Arc<Self>) -> io::Result<()> {
+        let mut open = self.lock();
+        if let Some(stream) = &open.stream {
+            let attendance = Attendance::start(Arc::downgrade(self), stream.socket())?;
+            open.attendant = Attendant::Lifeline(attendance);
+        }
+        Ok(())
+    }
+
+    /// The rounds come by: does what is due. None once there is nothing to care for.
+    pub(super) fn visit(&self, now: Instant) -> Option<Visit> {
+        let mut open = match self.open.try_lock() {
+            Ok(open) => open,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                return Some(Visit { next: now + BUSY, unserved: None });
+            }
+        };
+        open.stream.as_ref()?;
+        let before = open.wants();
+        if open.engine.is_overdue(now) {
+            open.catch_up(now);
+        }
+        open.engine.handle_timeout(now);
+        open.lose_patience(now);
+        let next = now + open.care.sweep;
+        let next = open.due().map_or(next, |due| due.min(next));
+        open.next_look = Some(next);
+        let unserved = open.unserved();
+        self.tell(open, before);
+        Some(Visit { next, unserved })
+    }
+
+    /// The rounds have found something to do on the socket. When to look again, if that is a suspicion
+    /// yet: the loop may be about to come to it.
+    pub(super) fn found_unserved(self: &Arc<Self>, now: Instant) -> Option<Instant> {
+        let mut open = self.lock();
+        let sweep = open.care.sweep;
+        if open.served != open.served_before || !matches!(open.attendant, Attendant::Loop) {
+            return None;
+        }
+        match open.suspected.map(|since| now.saturating_duration_since(since)) {
+            Some(age) if age < sweep / LOOK_AGAIN => {}
+            Some(age) if age <= sweep * STALE => {
+                open.suspected = None;
+                // Where there is no descriptor left for it, the next round tries again.
+                let stream = open.stream.as_ref()?;
+                let attendance = Attendance::start(Arc::downgrade(self), stream.socket()).ok()?;
+                open.takeovers += 1;
+                open.attendant = Attendant::StandIn(attendance, now);
+                let due = open.due();
+                drop(open);
+                // So that the loop comes back to its link as soon as it can.
+                self.wake();
+                return due;
+            }
+            _ => open.suspected = Some(now),
+        }
+        Some(now + sweep / LOOK_AGAIN)
+    }
+
+    /// What the lifeline is to wait for on the socket; None once it need not attend it any more.
+    pub(super) fn attention(&self) -> Option<Attention> {
+        let mut open = self.lock();
+        if matches!(open.attendant, Attendant::Loop) || open.engine.phase() == Phase::Closed {
+            return None;
+        }
+        if open.engine.is_stalled() && open.wants_input() {
+            // There is room again for what has arrived already, though the socket may be silent.
+            let before = open.wants();
+            open.parse(0);
+            self.tell(open, before);
+            open = self.lock();
+        }
+        let wants = open.wants();
+        open.attention = Attention { read: wants.read, write: wants.write };
+        Some(open.attention)
+    }
+
+    /// Reads once in the loop's place.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is nothing left to read.
+    pub(super) fn attend_input(&self) -> io::Result<()> {
+        let mut open = self.lock();
+        if matches!(open.attendant, Attendant::Loop) || !open.wants_input() {
+            return Ok(());
+        }
+        let before = open.wants();
+        match open.receive() {
+            Arrived::Nothing => {
+                open.give_input_back();
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Arrived::Parsed => {}
+            Arrived::Unparsed => open.parse(0),
+        }
+        self.tell(open, before);
+        Ok(())
+    }
+
+    /// Writes in the loop's place.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the socket takes no more.
+    pub(super) fn attend_output(&self) -> io::Result<()> {
+        let mut open = self.lock();
+        let before = open.wants();
+        open.flush();
+        let full = open.blocked;
+        self.tell(open, before);
+        if full { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    }
+
+    /// Ends a change of the lifeline's, and has the driver look if that has changed anything for it.
+    fn tell(&self, mut open: MutexGuard<'_, Open>, before: Wants) {
+        let wants = self.settle(&mut open);
+        drop(open);
+        if wants != before {
+            self.wake();
+        }
+    }
+
+    /// Called when the socket that is watched has hung up.
+    #[cfg(target_os = "linux")]
+    pub(super) fn handle_hang_up(&self) {
+        let mut open = self.lock();
+        open.hung_up = true;
+        if open.stream.is_some() {
+            drop(open);
+            self.wake();
+        }
+    }
+}

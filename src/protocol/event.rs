@@ -1,0 +1,23 @@
+//! What comes out of the engine beside whole messages.
+
+use std::time::Duration;
+
+use super::frame::{FrameRecord, Kind};
+
+#[derive(Debug, PartialEq)]
+pub enum Event {
+    /// The Ping that `send_ping` numbered so has been answered.
+    Pong {
+        id: u64,
+        latency: Duration,
+    },
+    Frame(FrameRecord),
+}
+
+/// A part of a message, in order; `fin` marks the last.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chunk<'a> {
+    pub kind: Kind,
+    pub payload: &'a [u8],
+    pub fin: bool,
+}

@@ -1,0 +1,180 @@
+//! Whole messages that wait for the user, and what becomes of one that finds no room. Knows where their
+//! payloads lie, and nothing of the bytes.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::protocol::frame::Kind;
+
+/// What a queued message counts beyond its payload, so that empty messages cannot queue for ever.
+const MESSAGE_OVERHEAD: usize = 32;
+
+/// What happens when more bytes of messages wait than may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// Reading pauses: nothing is lost, and the peer is slowed down.
+    #[default]
+    Block,
+    DropOldest,
+    DropNewest,
+    /// The connection is failed.
+    Close,
+}
+
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) kind: Kind,
+    pub(super) start: u64,
+    pub(super) length: usize,
+    /// When its last byte arrived.
+    pub(super) at: Option<Instant>,
+    /// The user has taken a part of it already.
+    pub(super) begun: bool,
+}
+
+#[derive(Debug)]
+pub(in crate::protocol) struct Queue {
+    messages: VecDeque<Queued>,
+    bytes: usize,
+    bound: usize,
+    overflow: Overflow,
+    paused: bool,
+    dropped: u64,
+}
+
+impl Queue {
+    pub(in crate::protocol) const fn new(bound: usize, overflow: Overflow) -> Self {
+        Self { messages: VecDeque::new(), bytes: 0, bound, overflow, paused: false, dropped: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub(in crate::protocol) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(in crate::protocol) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    pub(in crate::protocol) const fn is_over(&self) -> bool {
+        self.bytes > self.bound
+    }
+
+    /// Whether no more is to be read for now.
+    pub(in crate::protocol) const fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Where the first payload that somebody still needs begins.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.messages.front().map(|message| message.start)
+    }
+
+    /// Gives the message back that is not kept; the newest one is kept in any case where it is alone, or
+    /// where the user has a part of it.
+    pub(super) fn push(&mut self, message: Queued) -> Option<Queued> {
+        self.bytes += message.length + MESSAGE_OVERHEAD;
+        let drops = matches!(self.overflow, Overflow::DropOldest | Overflow::DropNewest);
+        if !drops || !self.is_over() {
+            self.messages.push_back(message);
+            self.update_paused();
+            return None;
+        }
+        // Behind a message that is taken in part nothing can be let go of but the newest.
+        let first_is_begun = self.messages.front().is_some_and(|first| first.begun);
+        let refused = self.overflow == Overflow::DropNewest || first_is_begun;
+        if refused && !message.begun && !self.is_empty() {
+            self.dropped += 1;
+            self.bytes -= message.length + MESSAGE_OVERHEAD;
+            return Some(message);
+        }
+        self.messages.push_back(message);
+        while self.overflow == Overflow::DropOldest && self.is_over() && self.messages.len() > 1 {
+            self.pop();
+            self.dropped += 1;
+        }
+        None
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Queued> {
+        let message = self.messages.pop_front()?;
+        self.bytes -= message.length + MESSAGE_OVERHEAD;
+        if self.paused {
+            self.update_paused();
+        }
+        Some(message)
+    }
+
+    pub(super) fn drop_newest(&mut self) {
+        if let Some(message) = self.messages.pop_back() {
+            self.bytes -= message.length + MESSAGE_OVERHEAD;
+            self.dropped += 1;
+        }
+    }
+
+    /// Half the bound between pausing and going on keeps the two from alternating at each message.
+    const fn update_paused(&mut self) {
+        let bound = if self.paused { self.bound / 2 } else { self.bound };
+        self.paused = matches!(self.overflow, Overflow::Block) && self.bytes > bound;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(start: u64, begun: bool) -> Queued {
+        Queued { kind: Kind::Binary, start, length: 68, at: None, begun }
+    }
+
+    /// Which messages are left of five, of which two have room.
+    fn left_of_five(overflow: Overflow, first_is_begun: bool) -> (Vec<u64>, Vec<u64>, u64) {
+        let mut queue = Queue::new(200, overflow);
+        let pushed = (0..5).map(|start| queue.push(message(start, first_is_begun && start == 0)));
+        let refused = pushed.flatten().map(|message| message.start).collect();
+        let dropped = queue.dropped();
+        let left = std::iter::from_fn(|| queue.pop()).map(|message| message.start).collect();
+        assert_eq!(queue.bytes(), 0);
+        (left, refused, dropped)
+    }
+
+    #[test]
+    fn what_finds_no_room_is_dropped_where_that_is_wanted() {
+        let all = vec![0, 1, 2, 3, 4];
+        assert_eq!(left_of_five(Overflow::Block, false), (all.clone(), vec![], 0));
+        assert_eq!(left_of_five(Overflow::Close, false), (all, vec![], 0));
+        assert_eq!(left_of_five(Overflow::DropOldest, false), (vec![3, 4], vec![], 3));
+        assert_eq!(left_of_five(Overflow::DropNewest, false), (vec![0, 1], vec![2, 3, 4], 3));
+        assert_eq!(left_of_five(Overflow::DropOldest, true), (vec![0, 1], vec![2, 3, 4], 3));
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_for_the_queue_is_kept_while_it_is_alone() {
+        for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
+            let mut queue = Queue::new(10, overflow);
+            assert!(queue.push(message(0, false)).is_none());
+            assert_eq!((queue.len(), queue.dropped()), (1, 0));
+        }
+    }
+
+    #[test]
+    fn reading_pauses_above_the_bound_and_goes_on_at_half_of_it() {
+        let mut queue = Queue::new(200, Overflow::Block);
+        let pauses = [false, false, true].map(|expected| {
+            queue.push(message(0, false));
+            (queue.is_paused(), expected)
+        });
+        assert!(pauses.iter().all(|(paused, expected)| paused == expected), "{pauses:?}");
+        queue.pop();
+        assert!(queue.is_paused());
+        queue.pop();
+        assert!(!queue.is_paused());
+    }
+}
