@@ -1,6 +1,7 @@
 """Fixtures for every test: event loops, the other ends, a throw-away CA, and a limit on time.
 
-A test that is a coroutine function runs once on asyncio and once on uvloop. No test can hang: its
+A test that is a coroutine function runs once on asyncio, once on uvloop, and once on a loop that
+watches no sockets, where the engine's own thread drives the connection. No test can hang: its
 coroutine is cancelled first, then the main thread is interrupted with every thread's stack on the
 screen; where even that fails, pytest's own faulthandler_timeout ends the process.
 """
@@ -46,6 +47,9 @@ class MakeRawPeer(Protocol):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "patience(seconds): how long this test's coroutine may take")
+    config.addinivalue_line(
+        "markers", "loop_drives: only for loops that watch the socket themselves"
+    )
     # A shell's background jobs ignore Ctrl-C, and so would the programs that we interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -55,7 +59,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if is_coroutine and "loop_kind" not in metafunc.fixturenames:
         metafunc.fixturenames.append("loop_kind")
     if "loop_kind" in metafunc.fixturenames:
-        metafunc.parametrize("loop_kind", event_loops.PARAMETERS)
+        kinds = event_loops.PARAMETERS
+        if metafunc.definition.get_closest_marker("loop_drives"):
+            kinds = [kind for kind in kinds if kind != "blind"]
+        metafunc.parametrize("loop_kind", kinds)
 
 
 @pytest.hookimpl(tryfirst=True)

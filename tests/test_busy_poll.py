@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from peers.process import ServerProcess
     from peers.raw import RawPeer, Session
 
+pytestmark = pytest.mark.loop_drives
 both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"

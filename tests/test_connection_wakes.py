@@ -88,6 +88,7 @@ async def test_a_reset_ends_a_close_that_waits(raw_peer: MakeRawPeer) -> None:
     assert ws.close_code == 1006
 
 
+@pytest.mark.loop_drives
 @both_schemes
 async def test_the_deadline_of_closing_holds_though_the_loop_watches_the_socket_no_more(
     raw_peer: MakeRawPeer,

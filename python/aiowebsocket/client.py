@@ -97,9 +97,9 @@ class connect:  # noqa: N801 - known by this name
             it: reads within `max_buffered`, answers pings and Close. After so many seconds of that
             it closes the connection with 1001, for a dead application is not to look alive. None,
             the default, is no limit.
-        driver: "loop": the event loop watches the socket, which is fastest. "lifeline": the engine's
-            own thread does. "auto": the loop where it can, else the engine's thread (Windows'
-            proactor loop).
+        driver: "loop": the event loop watches the socket, which is fastest. "lifeline": the
+            engine's own thread does. "auto": the loop where it can, else the engine's thread
+            (Windows' proactor loop).
         sock: A connected socket to use. The connection owns it from then on. A redirect is then
             an error, for it needs another connection.
         logger: Where frames (DEBUG) and warnings are logged; `aiowebsocket` by default.

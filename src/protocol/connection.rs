@@ -405,10 +405,11 @@ impl Connection {
 
     fn send_keepalive(&mut self, now: Instant) {
         let payload = self.outbox.fresh_payload();
+        let leaves_at_once = self.outbox.unsent() == 0;
         self.send_control(Opcode::Ping, &payload);
         let written = self.outbox.traffic().wire;
-        let leaves_at = written + self.outbox.unsent() as u64;
-        self.pings.keepalive_sent(&payload, now, leaves_at, written);
+        let behind = if leaves_at_once { 0 } else { self.outbox.unsent() as u64 };
+        self.pings.keepalive_sent(&payload, now, written + behind, written);
     }
 
     fn keep_deadline(&mut self, now: Instant) {

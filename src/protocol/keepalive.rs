@@ -27,7 +27,7 @@ struct Awaited {
     deadline: Option<Instant>,
     /// Reading has paused meanwhile, so the Pong may lie behind data that we have chosen not to read.
     behind: bool,
-    /// Up to where our output must have been written for the Ping to have left.
+    /// Up to where our output must be written for the Ping to leave, and how much had been, last time.
     leaves_at: u64,
     written: u64,
 }
@@ -64,16 +64,13 @@ impl Keepalive {
             awaited.suspend();
             return Due::Nothing;
         }
-        if now < *awaited.deadline.get_or_insert_with(|| after(now, timeout)) {
-            return Due::Nothing;
-        }
-        // A Ping behind much output has not left yet; that the output moves shows that the peer lives.
+        // Behind much output a Ping leaves late; that the output moves shows that the peer lives.
         if awaited.written < awaited.leaves_at && awaited.written < written {
             awaited.written = written;
             awaited.deadline = Some(after(now, timeout));
-            return Due::Nothing;
         }
-        Due::Failure(timeout)
+        let deadline = *awaited.deadline.get_or_insert_with(|| after(now, timeout));
+        if now < deadline { Due::Nothing } else { Due::Failure(timeout) }
     }
 
     /// A Ping has been queued; it will have left when `leaves_at` bytes of our output are written. Gives
@@ -142,8 +139,8 @@ mod tests {
         assert_eq!(keepalive.handle(start, false, 0), Due::Nothing);
         assert_eq!(keepalive.poll(), Some(start + 10 * S));
         assert_eq!(keepalive.handle(start + 9 * S, false, 0), Due::Nothing);
-        assert_eq!(keepalive.handle(start + 10 * S - S / 2, false, 0), Due::Ping);
-        keepalive.sent(1, start + 10 * S, 6, 0);
+        assert_eq!(keepalive.handle(start + 19 * S / 2, false, 0), Due::Ping);
+        keepalive.sent(1, start + 10 * S, 0, 0);
         keepalive
     }
 
@@ -162,7 +159,7 @@ mod tests {
         let start = Instant::now();
         let mut keepalive = sent(start, Some(5 * S));
         keepalive.received(start + 14 * S, false);
-        assert_eq!(keepalive.handle(start + 15 * S - S / 10, false, 6), Due::Nothing);
+        assert_eq!(keepalive.handle(start + 149 * S / 10, false, 6), Due::Nothing);
         assert_eq!(keepalive.handle(start + 15 * S, false, 6), Due::Failure(5 * S));
     }
 
@@ -204,6 +201,8 @@ mod tests {
         keepalive.sent(1, start + 10 * S, 1_000_000, 100);
         assert_eq!(keepalive.handle(start + 15 * S, false, 5_000), Due::Nothing);
         assert_eq!(keepalive.handle(start + 20 * S, false, 9_000), Due::Nothing);
-        assert_eq!(keepalive.handle(start + 25 * S, false, 9_000), Due::Failure(5 * S));
+        assert_eq!(keepalive.handle(start + 24 * S, false, 1_000_500), Due::Nothing);
+        assert_eq!(keepalive.handle(start + 28 * S, false, 1_000_900), Due::Nothing);
+        assert_eq!(keepalive.handle(start + 29 * S, false, 1_000_900), Due::Failure(5 * S));
     }
 }

@@ -92,7 +92,7 @@ impl Converse {
     /// Send a message from any thread, without an event loop.
     ///
     /// Writes it at once, in the calling thread. Blocks, without holding the interpreter, while the
-    /// output is full or a message in fragments is under way; the loop need not run for that to end.
+    /// output is full or a message in fragments is under way; the loop need not run meanwhile.
     ///
     /// Args:
     ///     message: A str or bytes-like object, sent as `send` would.

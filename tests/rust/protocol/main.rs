@@ -232,7 +232,7 @@ proptest! {
         let seen = run(&[&bytes], false);
         if let Some(failure) = seen.failure {
             prop_assert_eq!(seen.phase, Some(Phase::Ending));
-            prop_assert_eq!(seen.sent.map(|close| close.code), Some(failure.close_code()));
+            prop_assert_eq!(seen.sent.map(|close| close.code), Some(failure.close().code));
         }
     }
 }
