@@ -23,10 +23,13 @@ TIME_LIMIT = 20.0
 class BlindEventLoop(asyncio.SelectorEventLoop):
     """A loop that watches no sockets for others, as Windows' proactor loop does not."""
 
-    def add_reader(self, *_: Any) -> NoReturn:
+    def _refuse(self, *_: Any) -> NoReturn:
         raise NotImplementedError
 
-    add_writer = remove_reader = remove_writer = add_reader
+    add_reader: Any = _refuse
+    add_writer: Any = _refuse
+    remove_reader: Any = _refuse
+    remove_writer: Any = _refuse
 
 
 KINDS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {

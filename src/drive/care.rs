@@ -62,7 +62,7 @@ impl Link {
             }
         };
         open.stream.as_ref()?;
-        let before = open.wants();
+        let (before, unsent) = (open.wants(), open.engine.unsent());
         if open.engine.is_overdue(now) {
             open.catch_up(now);
         }
@@ -72,7 +72,10 @@ impl Link {
         let next = open.due().map_or(next, |due| due.min(next));
         open.next_look = Some(next);
         let unserved = open.unserved();
-        self.tell(open, before);
+        // What is kept back for more to leave with it stays where it is.
+        if open.wants() != before || open.engine.unsent() != unsent {
+            self.tell(open, before);
+        }
         Some(Visit { next, unserved })
     }
 
