@@ -160,8 +160,8 @@ impl Link {
         if full { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
     }
 
-    /// Ends a change of the lifeline's, and has the driver look if that has changed anything for it.
-    fn tell(&self, mut open: MutexGuard<'_, Open>, before: Wants) {
+    /// Ends a change that is not the driver's, and has the driver look if that has changed anything for it.
+    pub(super) fn tell(&self, mut open: MutexGuard<'_, Open>, before: Wants) {
         let wants = self.settle(&mut open);
         drop(open);
         if wants != before {

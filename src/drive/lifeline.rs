@@ -30,6 +30,8 @@ struct Lifeline {
     process: u32,
     runtime: Runtime,
     rounds: Arc<Rounds>,
+    /// A second thread, for what may have to wait for Python.
+    patient: Option<Runtime>,
 }
 
 /// The lifeline's handle, for spawning.
@@ -38,23 +40,56 @@ struct Lifeline {
 /// If the operating system gives no thread or no descriptor.
 pub fn handle() -> io::Result<Handle> {
     let mut lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(running(&mut lifeline)?.runtime.handle().clone())
+}
+
+/// The handle of a second thread, where tasks may wait for Python: only for loops that have no bell, and
+/// started by the first of them.
+///
+/// # Errors
+/// If the operating system gives no thread or no descriptor.
+pub fn patient_handle() -> io::Result<Handle> {
+    let mut lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let running = running(&mut lifeline)?;
+    let patient = match running.patient.take() {
+        Some(patient) => patient,
+        None => thread("aiowebsocket-python")?,
+    };
+    Ok(running.patient.insert(patient).handle().clone())
+}
+
+fn running(lifeline: &mut Option<Lifeline>) -> io::Result<&mut Lifeline> {
     let process = std::process::id();
-    if let Some(running) = lifeline.as_ref().filter(|running| running.process == process) {
-        return Ok(running.runtime.handle().clone());
+    let own = if let Some(running) = lifeline.take_if(|running| running.process == process) {
+        running
+    } else {
+        let runtime = thread("aiowebsocket-lifeline")?;
+        let rounds = Arc::new(Rounds::default());
+        runtime.spawn(rounds::make(Arc::clone(&rounds)));
+        Lifeline { process, runtime, rounds, patient: None }
+    };
+    if let Some(parents) = lifeline.take() {
+        parents.forget();
     }
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("aiowebsocket-lifeline")
-        .enable_all()
-        .build()?;
-    let handle = runtime.handle().clone();
-    let rounds = Arc::new(Rounds::default());
-    handle.spawn(rounds::make(Arc::clone(&rounds)));
-    if let Some(parents) = lifeline.replace(Lifeline { process, runtime, rounds }) {
-        // Its threads live in the parent process; joining or waking them here could only hang.
-        std::mem::forget(parents.runtime);
+    Ok(lifeline.insert(own))
+}
+
+fn thread(name: &str) -> io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()
+}
+
+impl Lifeline {
+    /// Its threads live in the parent process; joining or waking them here could only hang.
+    fn forget(self) {
+        std::mem::forget((self.runtime, self.patient));
     }
-    Ok(handle)
+
+    fn stop(self, patience: Duration) {
+        if let Some(patient) = self.patient {
+            patient.shutdown_timeout(patience);
+        }
+        self.runtime.shutdown_timeout(patience);
+    }
 }
 
 /// Ends the lifeline: what is under way is dropped, and what cannot be dropped (a name lookup) is
@@ -62,8 +97,8 @@ pub fn handle() -> io::Result<Handle> {
 pub fn stop(patience: Duration) {
     let lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner).take();
     match lifeline {
-        Some(own) if own.process == std::process::id() => own.runtime.shutdown_timeout(patience),
-        Some(parents) => std::mem::forget(parents.runtime),
+        Some(own) if own.process == std::process::id() => own.stop(patience),
+        Some(parents) => parents.forget(),
         None => {}
     }
 }
@@ -78,9 +113,11 @@ pub(super) fn remind(at: Instant) {
     with_running(|running| running.rounds.remind(at));
 }
 
-/// On a thread of its own, since it waits and the lifeline has others to care for.
-pub(super) fn spawn_blocking(work: impl FnOnce() + Send + 'static) {
-    with_running(|running| drop(running.runtime.spawn_blocking(work)));
+/// Does what may wait for Python where the lifeline does not have to.
+pub(super) fn wait_elsewhere(work: impl FnOnce() + Send + 'static) {
+    // Without a thread for it nothing could be told, and the process is at its end.
+    let Ok(patient) = patient_handle() else { return };
+    patient.spawn(async move { work() });
 }
 
 /// There is one wherever a connection was opened; without one the process is about to end.

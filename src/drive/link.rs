@@ -87,7 +87,7 @@ impl Link {
     }
 
     /// Has the driver look at what the link wants now. No lock is held.
-    pub(super) fn wake(&self) {
+    pub fn wake(&self) {
         if let Some(waker) = self.waker.get() {
             waker.wake();
         }
@@ -188,14 +188,27 @@ impl Link {
     ) -> Result<Option<()>, SendError> {
         let mut open = self.lock();
         let before = open.wants();
-        loop {
-            let waits = !open.has_room() || open.engine.sending_fragments();
-            if !waits || open.engine.phase() != Phase::Open {
-                break;
-            }
+        open = self.wait_for_room(open, deadline);
+        let sent = if !open.is_free() && open.engine.phase() == Phase::Open {
+            Ok(None)
+        } else {
+            open.engine.lend_output(pool::output);
+            open.engine.send_message(kind, true, payload, compress).map(Some)
+        };
+        self.tell(open, before);
+        sent
+    }
+
+    /// Until a whole message may be sent, or the deadline has come.
+    fn wait_for_room<'a>(
+        &'a self,
+        mut open: MutexGuard<'a, Open>,
+        deadline: Option<Instant>,
+    ) -> MutexGuard<'a, Open> {
+        while !open.is_free() && open.engine.phase() == Phase::Open {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                return Ok(None);
+                break;
             }
             // The loop may have stalled, or wait for this thread.
             let patience = left.map_or(FLUSH_AGAIN, |left| left.min(FLUSH_AGAIN));
@@ -207,14 +220,7 @@ impl Link {
             open.waiting -= 1;
             open.flush();
         }
-        open.engine.lend_output(pool::output);
-        open.engine.send_message(kind, true, payload, compress)?;
-        let wants = self.settle(&mut open);
-        drop(open);
-        if wants != before {
-            self.wake();
-        }
-        Ok(Some(()))
+        open
     }
 
     /// The number of the Ping, by which its Pong's event names it.

@@ -358,6 +358,11 @@ impl Open {
         self.engine.unsent() <= self.care.write_limit
     }
 
+    /// Whether a whole message may be sent.
+    pub(super) fn is_free(&self) -> bool {
+        self.has_room() && !self.engine.sending_fragments()
+    }
+
     pub(super) fn cause(&self) -> Option<Cause> {
         if let Some(error) = self.engine.failure() {
             return Some(Cause::Failed(error.clone()));

@@ -33,7 +33,7 @@ impl Waker {
         }
         if self.waits {
             let wake = Arc::clone(&self.wake);
-            lifeline::spawn_blocking(move || wake());
+            lifeline::wait_elsewhere(move || wake());
         } else {
             (self.wake)();
         }

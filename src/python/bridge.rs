@@ -38,9 +38,16 @@ pub(super) fn future_of<T: Send + 'static>(
             return future_by_bell(py, &handle, &event_loop, rope, work, finish);
         }
     }
-    generic::future_into_py::<Lifeline, _, _>(py, async move {
+    // Whoever waits for Python does so on another thread than the work.
+    let work = handle.spawn(work);
+    let abort = AbortOnDrop(work.abort_handle());
+    generic::future_into_py::<Patient, _, _>(py, async move {
         let done = work.await;
-        Python::attach(|py| finish(py, done))
+        drop(abort);
+        Python::attach(|py| match done {
+            Ok(done) => finish(py, done),
+            Err(_) => Err(errors::bug()),
+        })
     })
 }
 
@@ -98,8 +105,17 @@ impl Abort {
     }
 }
 
-/// The lifeline as the runtime of pyo3-async-runtimes.
-struct Lifeline;
+/// Work that is no longer wanted ends.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The lifeline's second thread as the runtime of pyo3-async-runtimes.
+struct Patient;
 
 struct JoinFailed(JoinError);
 
@@ -115,7 +131,7 @@ impl generic::JoinError for JoinFailed {
 
 type Joined = Pin<Box<dyn Future<Output = Result<(), JoinFailed>> + Send>>;
 
-impl Runtime for Lifeline {
+impl Runtime for Patient {
     type JoinError = JoinFailed;
     type JoinHandle = Joined;
 
@@ -134,10 +150,10 @@ impl Runtime for Lifeline {
     }
 }
 
-/// The lifeline that this runs on, else the process's. One that has been stopped stays stopped: what
+/// The thread that this runs on, else the process's. One that has been stopped stays stopped: what
 /// is spawned on it is dropped.
 fn current() -> io::Result<Handle> {
-    Handle::try_current().or_else(|_| lifeline::handle())
+    Handle::try_current().or_else(|_| lifeline::patient_handle())
 }
 
 fn joined(handle: tokio::task::JoinHandle<()>) -> Joined {
@@ -148,7 +164,7 @@ tokio::task_local! {
     static LOCALS: TaskLocals;
 }
 
-impl ContextExt for Lifeline {
+impl ContextExt for Patient {
     fn scope<F, R>(locals: TaskLocals, future: F) -> Pin<Box<dyn Future<Output = R> + Send>>
     where
         F: Future<Output = R> + Send + 'static,

@@ -26,6 +26,8 @@ use watching::Watched;
 
 /// So many reads in a row may come from `poll`, before the loop's other tasks have a turn.
 const POLLS_IN_A_ROW: usize = 64;
+/// So many attempts to receive may be made in a row where the lifeline reads meanwhile.
+const ATTEMPTS_IN_A_ROW: usize = 128;
 
 #[pyclass(frozen, weakref, module = "aiowebsocket._core")]
 pub(super) struct Driver {
@@ -54,6 +56,7 @@ pub(super) struct Driver {
     released: AtomicBool,
     /// The lifeline serves the link, so the loop watches nothing.
     is_lifelines: bool,
+    attempts: AtomicUsize,
 }
 
 /// What its user decides.
@@ -97,6 +100,7 @@ impl Driver {
             warned: AtomicBool::new(false),
             released: AtomicBool::new(false),
             is_lifelines,
+            attempts: AtomicUsize::new(0),
         };
         let driver = Bound::new(py, driver)?;
         driver.get().link.on_wake(Self::waker(&driver)?);
@@ -132,6 +136,16 @@ impl Driver {
         let Some(wants) = polled else { return Ok(false) };
         Self::apply(slf, wants, false)?;
         Ok(true)
+    }
+
+    /// Whether a receiver is to wait though there may be messages: whoever receives what another thread
+    /// reads would never let the loop's other tasks run.
+    pub(super) fn owes_a_turn(&self) -> bool {
+        if !self.is_lifelines || self.attempts.fetch_add(1, Ordering::Relaxed) < ATTEMPTS_IN_A_ROW {
+            return false;
+        }
+        self.link.wake();
+        true
     }
 
     pub(super) const fn event_loop(&self) -> &EventLoop {
@@ -316,6 +330,7 @@ impl Driver {
 
     /// The waker's call: the link has changed without the driver.
     fn look(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get().attempts.store(0, Ordering::Relaxed);
         Self::apply(slf, slf.get().link.look(), true)
     }
 

@@ -36,6 +36,9 @@ pub(super) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<At
 /// Takes what has arrived, or says where to wait for it. A woken operation comes here too: the bell
 /// carried nothing.
 pub(super) fn attempt(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
+    if driver.get().owes_a_turn() {
+        return Ok(park(receive));
+    }
     match receive.amount {
         Amount::One => attempt_one(driver, receive),
         Amount::Many(most) => attempt_many(driver, receive, most),
@@ -126,12 +129,18 @@ fn finish(driver: &Bound<'_, Driver>, receive: Receive, copied: Copied) -> PyRes
 
 fn nothing_to_take(driver: &Driver, py: Python<'_>, receive: Receive) -> PyResult<Attempt> {
     if !driver.link().wants().over {
-        let by_chunk = receive.amount == Amount::Chunk;
-        return Ok(Attempt::Park(if by_chunk { Place::Chunk } else { Place::Receivers }));
+        return Ok(park(receive));
     }
     driver.learnt.store(true, Ordering::Relaxed);
     if receive.style.iterates() && errors::ended_properly(&driver.link().ending()) {
         return Err(PyStopAsyncIteration::new_err(()));
     }
     Err(driver.closed_error(py))
+}
+
+const fn park(receive: Receive) -> Attempt {
+    match receive.amount {
+        Amount::Chunk => Attempt::Park(Place::Chunk),
+        Amount::One | Amount::Many(_) => Attempt::Park(Place::Receivers),
+    }
 }

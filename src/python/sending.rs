@@ -30,14 +30,18 @@ pub(super) fn attempt(driver: &Bound<'_, Driver>, send: &Send) -> PyResult<Attem
 
 /// Writes the messages that are left together.
 pub(super) fn attempt_many(driver: &Bound<'_, Driver>, many: &mut SendMany) -> PyResult<Attempt> {
-    let written = write_each(driver, many);
-    let link = driver.get().link();
-    let wants = if driver.get().coalesces { link.wants() } else { link.flush() };
-    Driver::watch(driver, wants)?;
-    match written? {
-        Written::Yes(_) => Ok(done_or_park(driver.py(), wants)),
-        Written::NotYet => Ok(Attempt::Park(Place::Turn)),
-        Written::Nothing => Ok(Attempt::Done(driver.py().None())),
+    let (py, this) = (driver.py(), driver.get());
+    loop {
+        let written = write_each(driver, many);
+        let wants = if this.coalesces { this.link().wants() } else { this.link().flush() };
+        Driver::watch(driver, wants)?;
+        match written? {
+            Written::Yes(_) => return Ok(done_or_park(py, wants)),
+            // The network has taken so much since that there is nothing to wait for.
+            Written::NotYet if wants.room && !this.held.load(Ordering::Relaxed) => {}
+            Written::NotYet => return Ok(Attempt::Park(Place::Turn)),
+            Written::Nothing => return Ok(Attempt::Done(py.None())),
+        }
     }
 }
 
