@@ -50,12 +50,7 @@ pub fn handle() -> io::Result<Handle> {
 /// If the operating system gives no thread or no descriptor.
 pub fn patient_handle() -> io::Result<Handle> {
     let mut lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner);
-    let running = running(&mut lifeline)?;
-    let patient = match running.patient.take() {
-        Some(patient) => patient,
-        None => thread("aiowebsocket-python")?,
-    };
-    Ok(running.patient.insert(patient).handle().clone())
+    running(&mut lifeline)?.patient_handle()
 }
 
 fn running(lifeline: &mut Option<Lifeline>) -> io::Result<&mut Lifeline> {
@@ -79,6 +74,14 @@ fn thread(name: &str) -> io::Result<Runtime> {
 }
 
 impl Lifeline {
+    fn patient_handle(&mut self) -> io::Result<Handle> {
+        let patient = match self.patient.take() {
+            Some(patient) => patient,
+            None => thread("aiowebsocket-python")?,
+        };
+        Ok(self.patient.insert(patient).handle().clone())
+    }
+
     /// Its threads live in the parent process; joining or waking them here could only hang.
     fn forget(self) {
         std::mem::forget((self.runtime, self.patient));
@@ -113,21 +116,18 @@ pub(super) fn remind(at: Instant) {
     with_running(|running| running.rounds.remind(at));
 }
 
-/// Does what may wait for Python where the lifeline does not have to.
-pub(super) fn wait_elsewhere(work: impl FnOnce() + Send + 'static) {
-    // Without a thread for it nothing could be told, and the process is at its end.
-    let Ok(patient) = patient_handle() else { return };
-    patient.spawn(async move { work() });
+/// Does what may wait for Python where the lifeline does not have to. False where there is no thread for
+/// it.
+pub(super) fn wait_elsewhere(work: impl FnOnce() + Send + 'static) -> bool {
+    let patient = with_running(Lifeline::patient_handle);
+    let spawned = patient.and_then(Result::ok).map(|patient| patient.spawn(async move { work() }));
+    spawned.is_some()
 }
 
 /// There is one wherever a connection was opened; without one the process is about to end.
-fn with_running(act: impl FnOnce(&Lifeline)) {
-    let lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(running) = lifeline.as_ref()
-        && running.process == std::process::id()
-    {
-        act(running);
-    }
+fn with_running<R>(act: impl FnOnce(&mut Lifeline) -> R) -> Option<R> {
+    let mut lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner);
+    lifeline.as_mut().filter(|running| running.process == std::process::id()).map(act)
 }
 
 /// No other system has an event loop that needs one.

@@ -33,7 +33,10 @@ impl Waker {
         }
         if self.waits {
             let wake = Arc::clone(&self.wake);
-            lifeline::wait_elsewhere(move || wake());
+            if !lifeline::wait_elsewhere(move || wake()) {
+                // Nobody has been told; the next change tries again.
+                self.heard();
+            }
         } else {
             (self.wake)();
         }
