@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import descriptors, killed_server
+from . import descriptors, killed_server, slow_consumer, stalls
 
 if TYPE_CHECKING:
     from soak.scene import Scene
 
 SCENES: tuple[Scene, ...] = (
+    stalls.SCENE,
+    slow_consumer.SCENE,
     killed_server.SCENE,
     descriptors.SCENE,
 )
