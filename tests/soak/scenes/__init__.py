@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import descriptors, killed_server, slow_consumer, stalls
+from . import crowd, descriptors, growth, killed_server, slow_consumer, stalls
 
 if TYPE_CHECKING:
     from soak.scene import Scene
@@ -13,5 +13,7 @@ SCENES: tuple[Scene, ...] = (
     stalls.SCENE,
     slow_consumer.SCENE,
     killed_server.SCENE,
+    growth.SCENE,
+    crowd.SCENE,
     descriptors.SCENE,
 )

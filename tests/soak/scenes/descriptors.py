@@ -45,7 +45,10 @@ class Outcome(NamedTuple):
 def run(short: bool) -> list[Row]:
     """With room for none, before anything of the package runs; then with room for some."""
     attempts = ATTEMPTS // 5 if short else ATTEMPTS
-    with tempfile.TemporaryDirectory() as folder, server.running(Path(folder)) as running:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server.running(Path(folder), pinned=False) as running,
+    ):
         port = running.plain.rpartition(":")[2]
         by_address, by_name = (f"ws://{host}:{port}/echo" for host in ("127.0.0.1", "localhost"))
         first = event_loops.run("asyncio", at_the_limit(by_address, 10, room=0), PATIENCE)

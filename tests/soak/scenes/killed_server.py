@@ -48,7 +48,10 @@ def run(short: bool) -> list[Row]:
 
 def killed(face: str, scheme: str, kind: str, count: int) -> Row:
     """One server and its end."""
-    with tempfile.TemporaryDirectory() as folder, server.running(Path(folder)) as running:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server.running(Path(folder), pinned=False) as running,
+    ):
         mourning = wait_and_kill(face, scheme, running, count)
         aftermath = event_loops.run(kind, mourning, PATIENCE * 6)
     named = ", ".join(sorted(aftermath.endings))

@@ -25,19 +25,19 @@ WORDS = {"sleep": "time.sleep", "hold": "a C call that holds the GIL"}
 
 
 def run(short: bool) -> list[Row]:
-    """Those that sleep do so beside each other; those that hold their GIL need a core each."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(8) as sleepers:
+    """Those that sleep do so all together; those that hold their GIL one after the other."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
         authority = Authority(Path(folder))
         with server.running(
             authority.server_files, ping_interval=PING_INTERVAL, ping_timeout=PING_TIMEOUT
         ) as pinging:
             orders = all_orders(short, authority.ca_file, pinging)
-            sleeping = [sleepers.submit(stalled.stall, one) for one in orders["sleep"]]
-            slept = [future.result() for future in sleeping]
-            held = [stalled.stall(one) for one in orders["hold"]]
+            asleep = pool.map(stalled.stall, orders["sleep"])
+            held = [stalled.stall(order) for order in orders["hold"]]
+            losses = [*asleep, *held]
     return [
         row(order, name, scheme, loss.seconds, endings)
-        for order, loss in zip(orders["sleep"] + orders["hold"], slept + held, strict=True)
+        for order, loss in zip(orders["sleep"] + orders["hold"], losses, strict=True)
         for name, schemes in loss.endings.items()
         for scheme, endings in schemes.items()
     ]
