@@ -54,9 +54,10 @@ def run(short: bool) -> list[Row]:
     if not gauge.is_readable():
         return [Row("growth", "this system does not tell a process its resident memory")]
     with (
-        tempfile.TemporaryDirectory() as folder,
-        server.running(Path(folder), pinned=False) as good,
-        failures(Path(folder)) as bad,
+        tempfile.TemporaryDirectory() as good_folder,
+        tempfile.TemporaryDirectory() as bad_folder,
+        server.running(Path(good_folder), pinned=False) as good,
+        failures(Path(bad_folder)) as bad,
         ThreadPoolExecutor(PROCESSES) as pool,
     ):
         orders = [*good_orders(short, good)]
