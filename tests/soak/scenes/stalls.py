@@ -6,6 +6,7 @@ faces, for the longer form has no more time than it needs.
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,8 +33,8 @@ def run(short: bool) -> list[Row]:
             authority.server_files, ping_interval=PING_INTERVAL, ping_timeout=PING_TIMEOUT
         ) as pinging:
             orders = all_orders(short, authority.ca_file, pinging)
-            asleep = pool.map(stalled.stall, orders["sleep"])
-            held = [stalled.stall(order) for order in orders["hold"]]
+            asleep = pool.map(loss_of, orders["sleep"])
+            held = [loss_of(order) for order in orders["hold"]]
             losses = [*asleep, *held]
     return [
         row(order, name, scheme, loss.seconds, endings)
@@ -55,6 +56,17 @@ def all_orders(
         kind: [stalled.Order(team, kind, seconds, count, uris, str(ca_file)) for team in teams]
         for kind in WORDS
     }
+
+
+def loss_of(order: stalled.Order) -> stalled.Loss:
+    """Everything, where the process fails: the others are still to be tried."""
+    try:
+        return stalled.stall(order)
+    except (subprocess.SubprocessError, RuntimeError) as error:
+        endings = [type(error).__name__] * order.connections
+        return stalled.Loss(
+            order.seconds, {name: dict.fromkeys(order.uris, endings) for name in order.names}
+        )
 
 
 def row(order: stalled.Order, name: str, scheme: str, seconds: float, endings: list[str]) -> Row:
