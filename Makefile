@@ -9,6 +9,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
 ATTACKS_ARGS ?=
+SOAK_ARGS ?=
 MATRIX_ARGS ?=
 CARGO_ARGS ?=
 FUZZ_SECONDS ?= 60
@@ -39,8 +40,8 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
-	check-stubs check-dependencies format matrix conformance conformance-short attacks bench \
-	bench-quick bench-short bench-compression bench-deflate bench-engine fuzz-smoke fuzz asan miri wheel \
+	check-stubs check-dependencies format matrix conformance conformance-short attacks soak \
+	soak-short bench bench-quick bench-short bench-compression bench-deflate bench-engine fuzz-smoke fuzz asan miri wheel \
 	strace-echo clean cargo cargo-fuzz cargo-deny
 
 help: ## this list
@@ -120,6 +121,12 @@ conformance-short: $(BUILT) ## a part of it, in under two minutes
 
 attacks: $(BUILT) ## what each attack of a hostile server costs in memory, as a table
 	PYTHONPATH=tests $(PY) -m hostile $(ATTACKS_ARGS)
+
+soak: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## what connections live through in the field, in under an hour
+	PYTHONPATH=tests $(PY) -m soak $(SOAK_ARGS)
+
+soak-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the same scenes in a minute, with fewer connections
+	PYTHONPATH=tests $(PY) -m soak --short $(SOAK_ARGS)
 
 BENCH := $(PY) -m benchmarks
 bench: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## every workload beside other clients, and the page

@@ -46,8 +46,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(directory: Path, program: Path = PROGRAM) -> Iterator[Server]:
-    """A server on the first core, this process on the last; ended at the end."""
+def running(directory: Path, program: Path = PROGRAM, *, pinned: bool = True) -> Iterator[Server]:
+    """A server, ended at the end; pinned, it is on the first core and this process on the last."""
     if not program.exists():
         sys.exit(f"{program} is not built: run `make bench`")
     ca_file = directory / "ca.pem"
@@ -58,7 +58,7 @@ def running(directory: Path, program: Path = PROGRAM) -> Iterator[Server]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     cores = machine.cores()
     try:
-        if len(cores) > 1:
+        if pinned and len(cores) > 1:
             machine.pin(process.pid, cores[0])
             machine.pin(0, cores[-1])
         assert process.stdout is not None

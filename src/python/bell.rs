@@ -14,6 +14,7 @@ use pyo3::exceptions::PyNotImplementedError;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
+use super::errors;
 use super::event_loop::EventLoop;
 use crate::drive;
 
@@ -83,7 +84,8 @@ impl Rope {
 
 impl Bell {
     fn hang(py: Python<'_>, event_loop: &EventLoop) -> PyResult<Option<Arc<Rope>>> {
-        let (clapper, ringer) = UnixStream::pair()?;
+        let (clapper, ringer) =
+            UnixStream::pair().map_err(|error| errors::cannot_start(py, &error))?;
         clapper.set_nonblocking(true)?;
         ringer.set_nonblocking(true)?;
         let rope = Arc::new(Rope { calls: Mutex::default(), ringer });

@@ -7,7 +7,6 @@ use std::pin::Pin;
 #[cfg(unix)]
 use std::sync::Arc;
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3_async_runtimes::TaskLocals;
@@ -28,9 +27,7 @@ pub(super) fn future_of<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
     finish: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
 ) -> PyResult<Bound<'_, PyAny>> {
-    let handle = lifeline::handle().map_err(|error| {
-        PyRuntimeError::new_err(format!("the engine's thread cannot be started: {error}"))
-    })?;
+    let handle = lifeline::handle().map_err(|error| errors::cannot_start(py, &error))?;
     #[cfg(unix)]
     {
         let event_loop = EventLoop::running(py)?;

@@ -1,5 +1,7 @@
 //! From the engine's errors to Python's exceptions: the only such place.
 
+use std::io;
+
 use pyo3::exceptions::{PyBufferError, PyEOFError, PyOSError, PyTimeoutError, PyValueError};
 use pyo3::intern;
 use pyo3::panic::PanicException;
@@ -9,7 +11,7 @@ use pyo3::types::PyDict;
 
 use super::opening;
 use crate::connect::{OpenError, OpenErrorKind};
-use crate::drive::{Cause, Ending};
+use crate::drive::{self, Cause, Ending};
 use crate::protocol::{Close, CloseCode, Failure, ProtocolError, SendError, Side};
 
 /// Makes `class` an exception of `aiowebsocket.exceptions`, from its constructor's arguments.
@@ -130,6 +132,16 @@ pub(super) fn concurrent_receive(py: Python<'_>) -> PyErr {
     let message =
         "cannot call recv while another coroutine is already running recv or recv_streaming";
     exception!(py, "ConcurrencyError", (message,))
+}
+
+/// Nothing can be opened: the system gives the engine no thread, or no descriptor.
+pub(super) fn cannot_start(py: Python<'_>, error: &io::Error) -> PyErr {
+    let message = format!("the engine cannot start: {}", drive::fault(error));
+    let keywords = PyDict::new(py);
+    match keywords.set_item(intern!(py, "errno"), error.raw_os_error()) {
+        Ok(()) => exception!(py, "ConnectError", (message,), Some(&keywords)),
+        Err(error) => error,
+    }
 }
 
 /// `uri` is what the caller wrote; the exception hides the credentials in it.

@@ -20,6 +20,10 @@ const SMALL_GAP: u64 = 32;
 /// From here on the end of a frame limits how far the buffer grows before it.
 const LARGE: usize = 256 * 1024;
 
+/// From here on moving bytes more often is better than memory that lies idle: a full queue should not
+/// cost twice what it holds.
+const HUGE: usize = 1024 * 1024;
+
 #[derive(Debug)]
 pub(super) struct Buffer {
     wire: Vec<u8>,
@@ -241,12 +245,13 @@ impl Buffer {
         (self.assembled, self.parsed, self.end) = (0, 0, 0);
     }
 
-    /// Compacts when at least as much is dead as alive, grows when not: either way a byte is moved a
-    /// constant number of times.
+    /// Compacts when at least as much is dead as alive (an eighth of that, where it is huge), grows when
+    /// not: either way a byte is moved a constant number of times.
     fn make_room(&mut self, live: Option<u64>, awaited: u64) {
         self.close_gap(live);
         let start = self.live_start(live);
-        if start > 0 && start >= self.end - start {
+        let alive = self.end - start;
+        if start > 0 && start >= spared(alive, alive) {
             work::count(self.end - start);
             self.wire.copy_within(start..self.end, 0);
             self.origin += start as u64;
@@ -299,14 +304,19 @@ impl Store {
     }
 }
 
-/// Makes `bytes` longer by half, so that growing costs little altogether, but by no more than `most`
-/// beyond `end` where the end of what comes is known.
+/// Makes `bytes` longer by half, and from `HUGE` on by an eighth, so that growing costs little
+/// altogether; but by no more than `most` beyond `end` where the end of what comes is known.
 fn grow(bytes: &mut Vec<u8>, end: usize, least: usize, most: usize) {
     if bytes.len() - end < least {
-        let ample = bytes.len() + bytes.len() / 2;
+        let ample = bytes.len() + spared(bytes.len(), bytes.len() / 2);
         let length = ample.min(end.saturating_add(most).saturating_add(least));
         bytes.resize(length.max(end + least), 0);
     }
+}
+
+/// How much may lie idle beside so many bytes that do not.
+const fn spared(bytes: usize, ample: usize) -> usize {
+    if bytes < HUGE { ample } else { bytes / 8 }
 }
 
 /// The distance from `origin` to `position`: both lie within one buffer.
