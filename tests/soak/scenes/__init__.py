@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import vanished, weather
+
 if TYPE_CHECKING:
     from soak.scene import Scene
 
-SCENES: tuple[Scene, ...] = ()
+SCENES: tuple[Scene, ...] = (vanished.SCENE, weather.BLACKOUT_SCENE, weather.STORM_SCENE)
