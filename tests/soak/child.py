@@ -1,7 +1,6 @@
 """A program of ours as a child process that says what it has to say in lines of JSON.
 
-It is killed when it is left, if it has not ended by itself; none outlives us, for each ends with
-its standard input.
+It is killed when it is left, if it has not ended by itself.
 """
 
 from __future__ import annotations
@@ -59,6 +58,13 @@ class Child:
         self._process.kill()
         with self._process:
             pass
+
+    def asked(self, patience: float) -> Any:
+        """What the child answers to a line from us."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+        return self.next_line(patience)
 
     def next_line(self, patience: float) -> Any:
         """The child's next line, which is to come within `patience` seconds."""

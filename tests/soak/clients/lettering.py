@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import event_loops
 from aiowebsocket import ClientConnection, connect
-from soak.network.letters import Channel, PlainChannel, ask_for_exchange
+from soak.network.packs import Channel, PlainChannel, ask_for_exchange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,17 +41,17 @@ class Exchange:
     async def take_turns(self, seconds: float) -> None:
         """Round after round for so long, each kind with the same letters; the first goes last."""
         end = time.monotonic() + seconds
-        order, seed = [OURS, PLAIN], 0
+        order, pack = [OURS, PLAIN], 0
         while time.monotonic() < end:
             for kind in order:
-                channels = enumerate(self._channels[kind], seed)
+                channels = enumerate(self._channels[kind], pack)
                 await asyncio.gather(*(self._exchange(kind, *each) for each in channels))
-            seed += CONNECTIONS
+            pack += CONNECTIONS
             order.reverse()
 
-    async def _exchange(self, kind: str, seed: int, channel: Channel) -> None:
+    async def _exchange(self, kind: str, pack: int, channel: Channel) -> None:
         began = time.monotonic()
-        wrong, size = await ask_for_exchange(channel, seed, self._count)
+        wrong, size = await ask_for_exchange(channel, pack, self._count)
         self.seconds[kind] += time.monotonic() - began
         self.bytes[kind] += size
         self.wrong += wrong if kind == OURS else 0

@@ -17,7 +17,7 @@ import sys
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from .letters import PlainChannel, exchange
+from .packs import PlainChannel, exchange
 
 
 async def answer(connection: ServerConnection) -> None:

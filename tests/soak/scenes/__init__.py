@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import vanished, weather
+from . import cancellation, vanished, weather
 
 if TYPE_CHECKING:
     from soak.scene import Scene
 
-SCENES: tuple[Scene, ...] = (vanished.SCENE, weather.BLACKOUT_SCENE, weather.STORM_SCENE)
+SCENES: tuple[Scene, ...] = (
+    vanished.SCENE,
+    weather.BLACKOUT_SCENE,
+    weather.STORM_SCENE,
+    cancellation.SCENE,
+)

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import event_loops
-from soak.child import Child, SilentChildError
+from soak.child import Child
 from soak.network import BLACKOUT, NotPermittedError, two_hosts
 from soak.network.far import far_server
 from soak.scene import Row, Scene
@@ -30,8 +30,6 @@ def vanish(short: bool) -> list[Row]:
         cut_at, reports = cut_the_wire(interval, connections)
     except NotPermittedError as reason:
         return [Row("peer vanished", f"not tried: {reason}")]
-    except SilentChildError as failure:
-        return [Row("peer vanished", str(failure), holds=False)]
     return [
         row(kind, report, cut_at, 2 * interval + GRACE, connections * len(SCHEMES))
         for kind, report in reports.items()

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import event_loops
-from soak.child import Child, SilentChildError
+from soak.child import Child
 from soak.network import BLACKOUT, BRIGHT, STORM, NotPermittedError, two_hosts
 from soak.network.far import far_server
 from soak.scene import Row, Scene
@@ -53,8 +53,6 @@ def lose_all_for_a_while(short: bool) -> list[Row]:
             lost = wire.fates["lost"]
     except NotPermittedError as reason:
         return [Row("all packets lost for a while", f"not tried: {reason}")]
-    except SilentChildError as failure:
-        return [Row("all packets lost for a while", str(failure), holds=False)]
     return [
         row_of_numbers(f"{seconds:.0f} s of packet loss, {kind}", report, count, lost)
         for kind, report in reports.items()
@@ -99,8 +97,6 @@ def weather_the_storm(short: bool) -> list[Row]:
             fates = str(wire)
     except NotPermittedError as reason:
         return [Row("a storm", f"not tried: {reason}")]
-    except SilentChildError as failure:
-        return [Row("a storm", str(failure), holds=False)]
     rows = []
     for kind, report in reports.items():
         rows += rows_of_letters(f"storm, wss, {kind}", report, short)
