@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import cancellation, vanished, weather
+from . import cancellation, exits, vanished, weather
 
 if TYPE_CHECKING:
     from soak.scene import Scene
@@ -14,4 +14,5 @@ SCENES: tuple[Scene, ...] = (
     weather.BLACKOUT_SCENE,
     weather.STORM_SCENE,
     cancellation.SCENE,
+    exits.SCENE,
 )

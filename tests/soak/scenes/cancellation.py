@@ -31,7 +31,7 @@ def storm_on(kind: str, seconds: float) -> tuple[Mapping[str, Any], Mapping[str,
         authority = Authority(Path(folder))
         certificate = str(authority.server_files)
         ca_file = authority.ca_file
-        with Child("soak.clients.storm_server", certificate, ca_file=ca_file) as server:
+        with Child("soak.server", certificate, ca_file=ca_file) as server:
             ports = server.next_line(PATIENCE)
             uris = [f"{scheme}://127.0.0.1:{ports[scheme]}/" for scheme in ("ws", "wss")]
             arguments = (kind, str(seconds), str(TASKS), *uris)

@@ -1,6 +1,6 @@
-"""The server in the storm of cancellations: it echoes letters, and looks at each.
+"""A server on this machine: it echoes letters and looks at each; at /flood it sends for ever.
 
-    python -m soak.clients.storm_server <certificate>
+    python -m soak.server <certificate>
 
 It says where it listens, and for each line of standard input what it has seen so far. Frames are
 looked at by the package `websockets`, which fails a connection at the first that is torn.
@@ -25,6 +25,7 @@ from soak.letters import name
 
 # Such a server is not always quick to read, so that senders have to wait, too.
 DAWDLES, AT_MOST = 0.02, 0.02
+FLOOD = bytes(500)
 TORN = {1002, 1007, 1009}
 
 
@@ -42,20 +43,36 @@ class Seen:
     open: int = 0
 
 
-async def echo(seen: Seen, connection: ServerConnection) -> None:
-    """Take and return letters until the end."""
+async def serve_one(seen: Seen, connection: ServerConnection) -> None:
+    """Do what the path says until the end, and see how that is."""
+    assert connection.request is not None
     seen.open += 1
     try:
-        async for message in connection:
-            seen.letters += 1
-            seen.torn_letters += name(message) is None
-            await connection.send(message)
-            if random.random() < DAWDLES:
-                await asyncio.sleep(random.uniform(0, AT_MOST))
+        if connection.request.path == "/flood":
+            await flood(connection)
+        else:
+            await echo(seen, connection)
     except ConnectionClosed as ending:
         seen.torn_frames += ending.sent is not None and ending.sent.code in TORN
     finally:
         seen.open -= 1
+
+
+async def echo(seen: Seen, connection: ServerConnection) -> None:
+    """Take and return letters."""
+    async for message in connection:
+        seen.letters += 1
+        seen.torn_letters += name(message) is None
+        await connection.send(message)
+        if random.random() < DAWDLES:
+            await asyncio.sleep(random.uniform(0, AT_MOST))
+
+
+async def flood(connection: ServerConnection) -> None:
+    """Send without end, but let the others have their turns."""
+    while True:
+        await connection.send(FLOOD)
+        await asyncio.sleep(0)
 
 
 async def main(certificate: str) -> None:
@@ -65,7 +82,12 @@ async def main(certificate: str) -> None:
     tls.load_cert_chain(certificate)
     seen = Seen()
     listen = functools.partial(
-        serve, functools.partial(echo, seen), "127.0.0.1", 0, ping_interval=None, open_timeout=60
+        serve,
+        functools.partial(serve_one, seen),
+        "127.0.0.1",
+        0,
+        ping_interval=None,
+        open_timeout=60,
     )
     async with listen() as ws, listen(ssl=tls) as wss:
         servers = {"ws": ws.sockets, "wss": wss.sockets}
