@@ -127,7 +127,8 @@ def loop_of(order: Order) -> Iterator[asyncio.AbstractEventLoop]:
         tasks = asyncio.all_tasks(loop)
         for task in tasks:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
@@ -157,10 +158,15 @@ def return_from_main(order: Order) -> None:
 
 
 def be_interrupted(order: Order) -> None:
-    """SIGINT, as Ctrl-C sends it."""
+    """SIGINT, as Ctrl-C sends it, in a program that asyncio.run would run."""
+    activity = ACTIVITIES[order.activity](order)
     try:
-        with loop_of(order) as loop:
-            loop.run_until_complete(ACTIVITIES[order.activity](order))
+        if sys.version_info >= (3, 11):
+            with asyncio.Runner(loop_factory=lambda: new_loop(order.kind)) as runner:
+                runner.run(activity)
+        else:
+            with loop_of(order) as loop:
+                loop.run_until_complete(activity)
     except KeyboardInterrupt:
         sys.exit(EXPECTED[order.way])
 
