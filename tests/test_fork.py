@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import subprocess
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aiowebsocket import AioWebSocket, connect
+from peers.scripts import echo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
+    from conftest import MakeRawPeer
     from peers.process import ServerProcess
 
 pytestmark = [
@@ -25,6 +28,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning"),
     pytest.mark.parametrize("scheme", ["ws", "wss"]),
 ]
+
+
+TOLD = "this connection belongs to the process that this one was forked from; open another"
 
 
 def in_a_child(work: Callable[[], object]) -> object:
@@ -54,6 +60,31 @@ def error_of(call: Callable[[], Any]) -> str:
     return "nothing"
 
 
+def in_a_loop_of_its_own(work: Callable[[], Coroutine[Any, Any, object]]) -> object:
+    """What a coroutine gives in a process that was forked while a loop ran."""
+    asyncio._set_running_loop(None)
+    loop = asyncio.SelectorEventLoop()
+    return loop.run_until_complete(asyncio.wait_for(work(), 10))
+
+
+async def errors_of(calls: dict[str, Callable[[], Any]]) -> dict[str, str]:
+    """What each of them raises when it is awaited."""
+    errors = {}
+    for name, call in calls.items():
+        errors[name] = "nothing"
+        try:
+            await call()
+        except RuntimeError as error:
+            errors[name] = str(error)
+    return errors
+
+
+async def first_of(messages: Any) -> Any:
+    async for message in messages:
+        return message
+    return None
+
+
 @pytest.mark.parametrize("face", ["connect", "AioWebSocket"])
 async def test_a_forked_child_gets_an_error_and_the_parent_goes_on(
     websockets_server: ServerProcess, scheme: str, face: str
@@ -71,8 +102,7 @@ async def test_a_forked_child_gets_an_error_and_the_parent_goes_on(
         receive, send = aws.manipulator.receive, aws.manipulator.send
         close = aws.close_connection
     errors = in_a_child(lambda: [error_of(lambda: send("x")), error_of(receive)])
-    told = "this connection belongs to the process that this one was forked from; open another"
-    assert errors == [told, told]
+    assert errors == [TOLD, TOLD]
     await send("still here")
     assert await receive() in ("still here", b"still here")
     await close()
@@ -109,12 +139,101 @@ async def test_a_child_opens_connections_of_its_own(
             await ws.send("from the child")
             return await ws.recv()
 
-    def in_a_loop_of_its_own() -> object:
-        asyncio._set_running_loop(None)
-        loop = asyncio.SelectorEventLoop()
-        return loop.run_until_complete(asyncio.wait_for(talk(), 10))
-
     async with connect(uri) as ws:
-        assert in_a_child(in_a_loop_of_its_own) == "from the child"
+        assert in_a_child(lambda: in_a_loop_of_its_own(talk)) == "from the child"
         await ws.send("from the parent")
         assert await ws.recv() == "from the parent"
+
+
+async def test_whatever_a_child_awaits_of_its_parents_connections_is_an_error(
+    websockets_server: ServerProcess, scheme: str
+) -> None:
+    uri = websockets_server.uri(scheme)
+    ws, aws = await connect(uri), AioWebSocket(uri)
+    await aws.create_connection()
+    converse = aws.manipulator
+    calls: dict[str, Callable[[], Any]] = {
+        "send": lambda: ws.send("x"),
+        "send fragments": lambda: ws.send(["x", "y"]),
+        "send_many": lambda: ws.send_many(["x"]),
+        "recv": ws.recv,
+        "recv_many": ws.recv_many,
+        "recv_streaming": lambda: first_of(ws.recv_streaming()),
+        "async for": lambda: first_of(ws),
+        "ping": ws.ping,
+        "pong": ws.pong,
+        "close": ws.close,
+        "wait_closed": ws.wait_closed,
+        "converse.send": lambda: converse.send("x"),
+        "converse.receive": converse.receive,
+        "async for of a converse": lambda: first_of(converse),
+        "close_connection": aws.close_connection,
+    }
+    errors = in_a_child(lambda: in_a_loop_of_its_own(lambda: errors_of(calls)))
+    assert errors == dict.fromkeys(calls, TOLD)
+    for send, receive in ((ws.send, ws.recv), (converse.send, converse.receive)):
+        await send("still here")
+        assert await receive() in ("still here", b"still here")
+    await ws.close()
+    await aws.close_connection()
+
+
+async def test_a_receive_that_is_parked_while_its_process_forks_gets_its_message(
+    websockets_server: ServerProcess, scheme: str
+) -> None:
+    async with connect(websockets_server.uri(scheme)) as ws:
+        receiving = asyncio.ensure_future(ws.recv())
+        await asyncio.sleep(0.01)
+        assert in_a_child(lambda: "ended") == "ended"
+        await ws.send("still here")
+        assert await asyncio.wait_for(receiving, 5) == "still here"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its resolver does not survive a fork")
+async def test_parent_and_child_mask_with_other_keys(raw_peer: MakeRawPeer, scheme: str) -> None:
+    peers = [raw_peer(echo), raw_peer(echo), raw_peer(echo)]
+
+    async def talk(uri: str) -> str:
+        async with connect(uri) as ws:
+            for _ in range(20):
+                await ws.send("hello")
+                await ws.recv()
+        return "talked"
+
+    await talk(peers[0].uri)
+    child = in_a_child(lambda: in_a_loop_of_its_own(lambda: talk(peers[1].uri)))
+    assert child == await talk(peers[2].uri) == "talked"
+    for peer in peers:
+        await peer.report()
+    keys = [{frame.masking_key for frame in peer.sessions[0].frames[:20]} for peer in peers]
+    assert [len(of_one) for of_one in keys] == [20, 20, 20]
+    assert len(set().union(*keys)) == 60
+
+
+PROGRAM = """
+import asyncio, os, sys, warnings
+from aiowebsocket import connect
+warnings.simplefilter("ignore", DeprecationWarning)
+uri = sys.argv[1]
+
+async def main():
+    global ws
+    ws = await connect(uri)
+    child = os.fork()
+    if child == 0:
+        raise SystemExit(7)
+    _, status = os.waitpid(child, 0)
+    await ws.send(str(os.waitstatus_to_exitcode(status)))
+    print(await ws.recv())
+    await ws.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_child_that_exits_as_programs_do_leaves_its_parents_connection_alone(
+    websockets_server: ServerProcess, scheme: str
+) -> None:
+    program = [sys.executable, "-c", PROGRAM, websockets_server.uri(scheme)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "7\n", "")

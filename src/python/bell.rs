@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::exceptions::PyNotImplementedError;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+use pyo3::{IntoPyObjectExt, intern};
 
 use super::errors;
 use super::event_loop::EventLoop;
@@ -91,7 +92,8 @@ impl Bell {
         let rope = Arc::new(Rope { calls: Mutex::default(), ringer });
         let descriptor = clapper.as_raw_fd();
         let bell = Bound::new(py, Self { rope: Arc::clone(&rope), clapper })?;
-        let added = event_loop.object().bind(py).call_method1("add_reader", (descriptor, bell));
+        let descriptor = descriptor.into_bound_py_any(py)?;
+        let added = event_loop.call(intern!(py, "add_reader"), [&descriptor, bell.as_any()]);
         match added {
             Ok(_) => Ok(Some(rope)),
             Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => Ok(None),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use pyo3_async_runtimes::TaskLocals;
 use pyo3_async_runtimes::generic::{self, ContextExt, Runtime};
 use tokio::runtime::Handle;
@@ -16,8 +17,8 @@ use tokio::task::{AbortHandle, JoinError};
 
 #[cfg(unix)]
 use super::bell::Rope;
-use super::errors;
 use super::event_loop::EventLoop;
+use super::{calls, errors};
 use crate::drive::lifeline;
 
 /// Does `work` on the lifeline, so it goes on while Python is busy. The future returned completes with
@@ -85,9 +86,18 @@ fn complete(future: &Bound<'_, PyAny>, outcome: PyResult<Py<PyAny>>) -> PyResult
         return Ok(());
     }
     match outcome {
-        Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)).map(drop),
-        Err(error) => future.call_method1(intern!(py, "set_exception"), (error,)).map(drop),
+        Ok(value) => settle(future, intern!(py, "set_result"), value.bind(py)),
+        Err(error) => settle(future, intern!(py, "set_exception"), error.value(py)),
     }
+}
+
+/// Calls back too, by the loop's call_soon.
+fn settle(
+    future: &Bound<'_, PyAny>,
+    method: &Bound<'_, PyString>,
+    outcome: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    calls::call_method(future, method, [outcome], None).map(drop)
 }
 
 /// The callback of a future that is done: its work has ended, or is no longer wanted.

@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBool, PyString, PyTuple};
+use pyo3::{IntoPyObjectExt, intern};
 
+use super::calls;
 use crate::drive;
 
 /// What the loop watches: a file descriptor, or a socket handle on Windows.
@@ -86,9 +87,8 @@ impl EventLoop {
         descriptor: Descriptor,
         callback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let added =
-            self.object.bind(py).call_method1(intern!(py, "add_reader"), (descriptor, callback));
-        match added {
+        let descriptor = descriptor.into_bound_py_any(py)?;
+        match self.call(intern!(py, "add_reader"), [&descriptor, callback]) {
             Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {
                 let clear = PyRuntimeError::new_err(
                     "this event loop cannot watch sockets, so driver=\"loop\" cannot be; leave \
@@ -116,16 +116,20 @@ impl EventLoop {
         descriptor: Descriptor,
         callback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let arguments = (descriptor, callback, true);
-        self.object.bind(py).call_method1(intern!(py, "add_writer"), arguments).map(drop)
+        let descriptor = descriptor.into_bound_py_any(py)?;
+        let is_writer = PyBool::new(py, true);
+        let arguments = [&descriptor, callback, is_writer.as_any()];
+        self.call(intern!(py, "add_writer"), arguments).map(drop)
     }
 
     pub(super) fn remove_reader(&self, py: Python<'_>, descriptor: Descriptor) -> PyResult<()> {
-        self.object.bind(py).call_method1(intern!(py, "remove_reader"), (descriptor,)).map(drop)
+        let descriptor = descriptor.into_bound_py_any(py)?;
+        self.call(intern!(py, "remove_reader"), [&descriptor]).map(drop)
     }
 
     pub(super) fn remove_writer(&self, py: Python<'_>, descriptor: Descriptor) -> PyResult<()> {
-        self.object.bind(py).call_method1(intern!(py, "remove_writer"), (descriptor,)).map(drop)
+        let descriptor = descriptor.into_bound_py_any(py)?;
+        self.call(intern!(py, "remove_writer"), [&descriptor]).map(drop)
     }
 
     /// Whether the loop may call back once when a socket has an error, and then never more, whatever is
@@ -143,7 +147,7 @@ impl EventLoop {
     }
 
     pub(super) fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
-        self.object.bind(py).call_method0(intern!(py, "is_closed"))?.is_truthy()
+        self.call(intern!(py, "is_closed"), [])?.is_truthy()
     }
 
     pub(super) fn call_soon(
@@ -153,11 +157,14 @@ impl EventLoop {
         argument: &Bound<'_, PyAny>,
         context: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let keywords = PyDict::new(py);
-        keywords.set_item(intern!(py, "context"), context)?;
-        let call_soon = intern!(py, "call_soon");
-        self.object.bind(py).call_method(call_soon, (callback, argument), Some(&keywords))?;
-        Ok(())
+        static KEYWORDS: PyOnceLock<Py<PyTuple>> = PyOnceLock::new();
+        let keywords = KEYWORDS.get_or_try_init(py, || {
+            PyTuple::new(py, [intern!(py, "context")]).map(Bound::unbind)
+        })?;
+        let none = py.None().into_bound(py);
+        let arguments = [callback, argument, context.unwrap_or(&none)];
+        let (object, name) = (self.object.bind(py), intern!(py, "call_soon"));
+        calls::call_method(object, name, arguments, Some(keywords.bind(py))).map(drop)
     }
 
     pub(super) fn call_soon_threadsafe(
@@ -165,8 +172,7 @@ impl EventLoop {
         py: Python<'_>,
         callback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let name = intern!(py, "call_soon_threadsafe");
-        self.object.bind(py).call_method1(name, (callback,)).map(drop)
+        self.call(intern!(py, "call_soon_threadsafe"), [callback]).map(drop)
     }
 
     /// Whether a task may be resumed from here: only from a loop callback, where no task is current.
@@ -174,6 +180,14 @@ impl EventLoop {
     pub(super) fn is_between_tasks(&self, py: Python<'_>) -> PyResult<bool> {
         static CURRENT_TASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let current_task = CURRENT_TASK.import(py, "asyncio", "current_task")?;
-        Ok(current_task.call1((&self.object,))?.is_none())
+        Ok(calls::call(current_task, self.object.bind(py))?.is_none())
+    }
+
+    pub(super) fn call<'py, const N: usize>(
+        &self,
+        name: &Bound<'py, PyString>,
+        arguments: [&Bound<'py, PyAny>; N],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        calls::call_method(self.object.bind(name.py()), name, arguments, None)
     }
 }

@@ -9,6 +9,7 @@
 #[cfg(unix)]
 mod bell;
 mod bridge;
+mod calls;
 mod command;
 mod desk;
 mod driver;

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::{PyTraverseError, PyVisit, ffi};
 
+use super::calls;
 use super::driver::Driver;
 
 #[pyclass(frozen, module = "aiowebsocket._core")]
@@ -176,7 +177,7 @@ impl Callback {
     fn run(&self, waiter: &Bound<'_, Waiter>) -> PyResult<bool> {
         let py = waiter.py();
         let Some(context) = &self.context else {
-            return self.function.call1(py, (waiter,)).map(|_| true);
+            return calls::call(self.function.bind(py), waiter).map(|_| true);
         };
         // SAFETY: `context` is the `contextvars.Context` that Task passed to add_done_callback; for
         // anything else the call fails with an exception. Enter and Exit are paired on this thread.
@@ -184,7 +185,7 @@ impl Callback {
             drop(PyErr::take(py));
             return Ok(false);
         }
-        let result = self.function.call1(py, (waiter,));
+        let result = calls::call(self.function.bind(py), waiter);
         // SAFETY: entered above, on this thread, and callbacks leave the context as they found it.
         let left = unsafe { ffi::PyContext_Exit(context.as_ptr()) };
         result?;

@@ -1,0 +1,1 @@
+"""Programs under test that a scene runs as processes of their own."""
