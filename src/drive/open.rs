@@ -273,15 +273,15 @@ impl Open {
         }
     }
 
-    /// The socket, if it may want serving and nobody has served it since this was asked last.
+    /// The socket, if its loop may be leaving it alone. What was served a moment ago may be no more: a
+    /// suspicion begins now, and ends where the loop has served it by the next visit.
     pub(super) fn unserved(&mut self) -> Option<Unserved> {
-        let served = std::mem::replace(&mut self.served_before, self.served) != self.served;
-        if served {
+        if std::mem::replace(&mut self.served_before, self.served) != self.served {
             self.suspected = None;
         }
         let wants = self.wants();
         let idle = !matches!(self.attendant, Attendant::Loop) || wants.closed;
-        if served || idle || !(wants.read || wants.write) {
+        if idle || !(wants.read || wants.write) {
             return None;
         }
         let socket = Arc::clone(self.stream.as_ref()?.shared_socket());

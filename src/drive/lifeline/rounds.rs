@@ -34,7 +34,7 @@ struct Plan {
 pub(in crate::drive) struct Visit {
     /// Come again then, at the latest.
     pub(in crate::drive) next: Instant,
-    /// Nobody has served this socket since the last visit: is there anything to do on it?
+    /// Is there anything to do on this socket, which nobody does?
     pub(in crate::drive) unserved: Option<Unserved>,
 }
 
