@@ -228,20 +228,23 @@ impl Driver {
         self.released.load(Ordering::Relaxed)
     }
 
-    /// Rings a bell for each message that waits; all of them when no message will come.
+    /// Rings a bell for each message that waits; all of them when no message will come. Who comes back
+    /// into the line meanwhile waits for the next time.
     fn ring_receivers(slf: &Bound<'_, Self>, from_loop: bool) -> PyResult<()> {
-        if slf.get().in_line() == 0 {
+        let in_line = slf.get().in_line();
+        if in_line == 0 {
             return Ok(());
         }
         let py = slf.py();
         let inline = from_loop && slf.get().event_loop.is_between_tasks(py)?;
         let mut result = Ok(());
-        loop {
+        for _ in 0..in_line {
             let wants = slf.get().link.wants();
             let next = slf.get().desk().next_receiver(py, wants);
-            let Some(waiter) = next else { return result };
+            let Some(waiter) = next else { break };
             result = result.and(Waiter::ring(waiter.bind(py), inline));
         }
+        result
     }
 
     pub(super) fn ring_senders(slf: &Bound<'_, Self>, from_loop: bool) -> PyResult<()> {
