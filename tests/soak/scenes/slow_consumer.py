@@ -54,10 +54,10 @@ def row(order: slow.Order, scheme: str) -> Row:
     except subprocess.SubprocessError as error:
         # What it said of itself stands above; the others are still to be tried.
         return Row(what, type(error).__name__, False if promises else None)
-    holds = outcome.is_open and not outcome.lost and outcome.growth <= MOST
+    holds = not outcome.ending and not outcome.lost and outcome.growth <= MOST
     return Row(
         what,
-        f"{'still open' if outcome.is_open else f'lost ({outcome.ending})'}, "
+        f"{f'lost ({outcome.ending})' if outcome.ending else 'still open'}, "
         f"{outcome.lost:,} messages lost, {outcome.growth / MIB:.1f} MiB",
         holds if promises else None,
     )
