@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Deed = Callable[["Order", Client | None], Awaitable[None]]
 
 TESTS = Path(__file__).parents[1]
-SAMPLES = 20
+SAMPLES = 12
 AT_ONCE = 8
 LARGEST = 70_000
 BLOB = os.urandom(LARGEST)
@@ -42,7 +42,8 @@ PATIENCE = 10.0
 class Order:
     """What is done (`echo`, `connect` or `fail`), how often and where; `error` is how it fails.
 
-    It is done for the seconds of `warm_up` before it counts, and may take `seconds` in all.
+    It is done for the seconds of `warm_up` before it counts; each reading comes `settling` seconds
+    after the last of them, for so long something may be kept of it. All may take `seconds`.
     """
 
     deed: str
@@ -50,6 +51,7 @@ class Order:
     uri: str
     count: int
     warm_up: float
+    settling: float
     seconds: float
     ca_file: str | None = None
     open_timeout: float = PATIENCE
@@ -93,6 +95,7 @@ async def suffer(order: Order) -> Growth:
     first = gauge.read()
     for sample in range(SAMPLES):
         await several(deed, order, members, step)
+        await asyncio.sleep(order.settling)
         residents[sample] = gauge.read().resident
     last = gauge.read()
     return Growth(

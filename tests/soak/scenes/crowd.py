@@ -64,7 +64,10 @@ def run(short: bool) -> list[Row]:
     if not descriptors.allow(plan.idle + plan.active + FEW + SPARE):
         return [Row(what, "this system does not allow so many descriptors")]
     kind = list(event_loops.KINDS)[-1]
-    with tempfile.TemporaryDirectory() as folder, server.running(Path(folder)) as running:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server.running(Path(folder), pinned=False) as running,
+    ):
         patience = plan.seconds + 2 * plan.comparison + 10 * PATIENCE
         return event_loops.run(kind, compare(what, plan, running.uri("/echo"), short), patience)
 

@@ -36,6 +36,8 @@ IN_ALL = 2 * 2**20
 ECHOES, CONNECTS, FAILURES = (1_000_000, 6_000), (100_000, 1_000), (10_000, 200)
 # Longer than close_timeout, for so long something may be kept of a connection.
 WARM_UPS = (12.0, 0.2)
+# Longer than the engine's rounds take, which find what has gone.
+SETTLING = (1.5, 0.0)
 PROCESSES = 2
 LIMITS = (1200.0, 30.0)
 
@@ -83,6 +85,7 @@ def good_orders(short: bool, good: Server) -> Iterator[tuple[str, growing.Order]
                     good.uri("/echo", tls=tls),
                     counts[short] // share,
                     WARM_UPS[short],
+                    SETTLING[short],
                     LIMITS[short],
                     ca_file,
                 ),
@@ -130,6 +133,7 @@ def failure_order(short: bool, failure: Failure) -> growing.Order:
         failure.uri,
         FAILURES[short],
         WARM_UPS[short],
+        SETTLING[short],
         LIMITS[short],
         open_timeout=failure.open_timeout,
         error=failure.error,
