@@ -89,6 +89,7 @@ async def suffer(order: Order) -> Growth:
     members = [await opened(order) for _ in range(AT_ONCE)] if order.deed == "echo" else []
     while time.monotonic() < began + order.warm_up:
         await several(deed, order, members, step)
+    await asyncio.sleep(order.settling)
     residents = [0] * SAMPLES
     # Twice, so that the first one is there already as objects are counted.
     first = gauge.read()
