@@ -15,7 +15,7 @@ from soak.scene import Row, Scene
 
 KEEPALIVE = 0.5
 HOLD, SHORT_HOLD = 10.0, 2.5
-COUNT, SIZE = 40_000, 1024
+COUNT, SHORT_COUNT, SIZE = 40_000, 20_000, 1024
 MIB = 2**20
 MOST = clients.MAX_BUFFERED + 2 * MIB
 
@@ -36,7 +36,7 @@ def run(short: bool) -> list[Row]:
                         str(authority.ca_file),
                         KEEPALIVE,
                         SHORT_HOLD if short else HOLD,
-                        COUNT,
+                        SHORT_COUNT if short else COUNT,
                         SIZE,
                     ),
                     scheme,
