@@ -57,6 +57,34 @@ def test_loops_in_threads_work_at_the_same_time(run: Run, websockets_server: Ser
             assert future.result(PATIENCE) == [f"{name}{number}" for number in range(200)]
 
 
+def test_many_loops_come_and_go_in_many_threads(run: Run, websockets_server: ServerProcess) -> None:
+    """Each leaves a connection open when its loop is closed, which hurts nobody else's."""
+    uri = websockets_server.uri("ws")
+
+    async def leave_one_behind(name: str) -> list[tuple[Any, Any]]:
+        left = await connect(uri)
+        async with connect(uri) as ws:
+            received = []
+            for number in range(20):
+                await ws.send(f"{name} {number}")
+                await left.send("x")
+                received.append((await ws.recv(), await left.recv()))
+            return received
+
+    def come_and_go(thread: int) -> None:
+        for loop in range(3):
+            name = f"{thread} {loop}"
+            expected = [(f"{name} {number}", "x") for number in range(20)]
+            assert run(leave_one_behind(name)) == expected
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        with ThreadPoolExecutor(16) as pool:
+            for future in [pool.submit(come_and_go, thread) for thread in range(16)]:
+                future.result(PATIENCE * 3)
+        gc.collect()
+
+
 def test_run_coroutine_threadsafe_takes_send_and_recv(
     loop_kind: str, raw_peer: MakeRawPeer
 ) -> None:

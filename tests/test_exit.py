@@ -27,7 +27,7 @@ def linger():
 """
 TASK = """
 async def main():
-    async with connect(uri) as ws:
+    async with connect(uri, driver=driver) as ws:
         await ws.send("x")
         await ws.recv()
         linger()
@@ -67,7 +67,9 @@ def run(uri: str, *parts: str) -> subprocess.CompletedProcess[str]:
 def test_a_thread_whose_task_a_message_has_woken_does_not_crash_the_exit(
     loop_kind: str, websockets_server: ServerProcess
 ) -> None:
-    new_loop = f"from {loop_kind} import new_event_loop as new_loop"
+    loops = "uvloop" if loop_kind == "uvloop" else "asyncio"
+    driver = "lifeline" if loop_kind == "blind" else "loop"
+    new_loop = f"from {loops} import new_event_loop as new_loop; driver = {driver!r}"
     done = run(websockets_server.uri("ws"), new_loop, TASK)
     assert (done.returncode, done.stderr) == (0, "")
 

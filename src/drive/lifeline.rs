@@ -5,7 +5,7 @@
 //! Started on first use; a forked child, which has no such thread, starts its own.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -24,10 +24,18 @@ pub(super) use rounds::{Unserved, Visit};
 #[cfg(target_os = "linux")]
 pub(super) use watch::Watch;
 
-static LIFELINE: Mutex<Option<Lifeline>> = Mutex::new(None);
+static LIFELINE: Place = Place { lifeline: Mutex::new(None), childs: OnceLock::new() };
+
+/// Where a process keeps its lifeline. A forked child has a place of its own: a thread that it does not
+/// have may have locked its parent's, and what is there must not be dropped in the child, for joining or
+/// waking the parent's threads could only hang.
+#[derive(Default)]
+struct Place {
+    lifeline: Mutex<Option<Lifeline>>,
+    childs: OnceLock<Box<Self>>,
+}
 
 struct Lifeline {
-    process: u32,
     runtime: Runtime,
     rounds: Arc<Rounds>,
     /// A second thread, for what may have to wait for Python.
@@ -39,8 +47,7 @@ struct Lifeline {
 /// # Errors
 /// If the operating system gives no thread or no descriptor.
 pub fn handle() -> io::Result<Handle> {
-    let mut lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(running(&mut lifeline)?.runtime.handle().clone())
+    Ok(running(&mut kept())?.runtime.handle().clone())
 }
 
 /// The handle of a second thread, where tasks may wait for Python: only for loops that have no bell, and
@@ -49,24 +56,28 @@ pub fn handle() -> io::Result<Handle> {
 /// # Errors
 /// If the operating system gives no thread or no descriptor.
 pub fn patient_handle() -> io::Result<Handle> {
-    let mut lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner);
-    running(&mut lifeline)?.patient_handle()
+    running(&mut kept())?.patient_handle()
 }
 
 fn running(lifeline: &mut Option<Lifeline>) -> io::Result<&mut Lifeline> {
-    let process = std::process::id();
-    let own = if let Some(running) = lifeline.take_if(|running| running.process == process) {
+    let own = if let Some(running) = lifeline.take() {
         running
     } else {
         let runtime = thread("aiowebsocket-lifeline")?;
         let rounds = Arc::new(Rounds::default());
         runtime.spawn(rounds::make(Arc::clone(&rounds)));
-        Lifeline { process, runtime, rounds, patient: None }
+        Lifeline { runtime, rounds, patient: None }
     };
-    if let Some(parents) = lifeline.take() {
-        parents.forget();
-    }
     Ok(lifeline.insert(own))
+}
+
+/// This process's own.
+fn kept() -> MutexGuard<'static, Option<Lifeline>> {
+    let mut place = &LIFELINE;
+    for _ in 0..super::forks() {
+        place = place.childs.get_or_init(Box::default);
+    }
+    place.lifeline.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn thread(name: &str) -> io::Result<Runtime> {
@@ -82,11 +93,6 @@ impl Lifeline {
         Ok(self.patient.insert(patient).handle().clone())
     }
 
-    /// Its threads live in the parent process; joining or waking them here could only hang.
-    fn forget(self) {
-        std::mem::forget((self.runtime, self.patient));
-    }
-
     fn stop(self, patience: Duration) {
         if let Some(patient) = self.patient {
             patient.shutdown_timeout(patience);
@@ -98,11 +104,9 @@ impl Lifeline {
 /// Ends the lifeline: what is under way is dropped, and what cannot be dropped (a name lookup) is
 /// given `patience`.
 pub fn stop(patience: Duration) {
-    let lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner).take();
-    match lifeline {
-        Some(own) if own.process == std::process::id() => own.stop(patience),
-        Some(parents) => parents.forget(),
-        None => {}
+    let lifeline = kept().take();
+    if let Some(lifeline) = lifeline {
+        lifeline.stop(patience);
     }
 }
 
@@ -126,8 +130,7 @@ pub(super) fn wait_elsewhere(work: impl FnOnce() + Send + 'static) -> bool {
 
 /// There is one wherever a connection was opened; without one the process is about to end.
 fn with_running<R>(act: impl FnOnce(&mut Lifeline) -> R) -> Option<R> {
-    let mut lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner);
-    lifeline.as_mut().filter(|running| running.process == std::process::id()).map(act)
+    kept().as_mut().map(act)
 }
 
 /// No other system has an event loop that needs one.

@@ -52,7 +52,7 @@ def say(what: str) -> None:
 
 
 def new_loop(kind: str) -> asyncio.AbstractEventLoop:
-    """A loop of this kind; nothing is imported that it does not need."""
+    """A loop of this kind, the blind one but in name; nothing is imported that it does not need."""
     if kind == "uvloop":
         import uvloop  # noqa: PLC0415
 
@@ -64,7 +64,8 @@ def new_client(order: Order, uri: str) -> Client:
     """A client; the package is imported here."""
     from hostile.faces import FACES  # noqa: PLC0415
 
-    return FACES[order.face](uri)
+    # What the engine does for a loop that watches no sockets, it does for any that wants it.
+    return FACES[order.face](uri, driver="lifeline" if order.kind == "blind" else "auto")
 
 
 async def echo(order: Order) -> None:
