@@ -23,13 +23,23 @@ TIME_LIMIT = 20.0
 class BlindEventLoop(asyncio.SelectorEventLoop):
     """A loop that watches no sockets for others, as Windows' proactor loop does not."""
 
-    def _refuse(self, *_: Any) -> NoReturn:
+    def add_reader(self, *_: Any) -> NoReturn:
         raise NotImplementedError
 
-    add_reader: Any = _refuse
-    add_writer: Any = _refuse
-    remove_reader: Any = _refuse
-    remove_writer: Any = _refuse
+    def add_writer(self, *_: Any) -> NoReturn:
+        raise NotImplementedError
+
+    # What the loop watches for itself it may let go of.
+
+    def remove_reader(self, fd: Any) -> bool:
+        if super().remove_reader(fd):
+            return True
+        raise NotImplementedError
+
+    def remove_writer(self, fd: Any) -> bool:
+        if super().remove_writer(fd):
+            return True
+        raise NotImplementedError
 
 
 KINDS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {

@@ -5,16 +5,10 @@ use std::io;
 use std::sync::{Arc, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::lifeline::{Attendance, Attention, Visit};
+use super::lifeline::{Attendance, Attention, Unserved};
 use super::link::Link;
 use super::open::{Arrived, Open, Wants};
 use crate::protocol::Phase;
-
-/// Who holds the lock has just looked after the link.
-const BUSY: Duration = Duration::from_millis(10);
-/// A suspicion is looked into after this part of a sweep, and is stale after two sweeps.
-const LOOK_AGAIN: u32 = 4;
-const STALE: u32 = 2;
 
 /// How the link is cared for.
 #[derive(Clone, Copy, Debug)]
@@ -33,9 +27,9 @@ pub(super) enum Attendant {
     #[default]
     Loop,
     /// The lifeline, since the loop has stalled, from this time on.
-    StandIn(Attendance, Instant),
+    StandIn(Box<Attendance>, Instant),
     /// The lifeline for good: the loop cannot watch sockets.
-    Lifeline(Attendance),
+    Lifeline(Box<Attendance>),
 }
 
 impl Link {
@@ -47,64 +41,71 @@ impl Link {
         let mut open = self.lock();
         if let Some(stream) = &open.stream {
             let attendance = Attendance::start(Arc::downgrade(self), stream.socket())?;
-            open.attendant = Attendant::Lifeline(attendance);
+            open.attendant = Attendant::Lifeline(Box::new(attendance));
         }
         Ok(())
     }
 
-    /// The rounds come by: does what is due. None once there is nothing to care for.
-    pub(super) fn visit(&self, now: Instant) -> Option<Visit> {
-        let mut open = match self.open.try_lock() {
-            Ok(open) => open,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => {
-                return Some(Visit { next: now + BUSY, unserved: None });
-            }
-        };
-        open.stream.as_ref()?;
+    /// How long its loop may leave it alone.
+    pub(super) const fn sweep(&self) -> Duration {
+        self.sweep
+    }
+
+    /// Whether there is nothing left to care for. Who holds the lock is about to know.
+    pub(super) fn is_released(&self) -> bool {
+        self.try_lock().is_some_and(|open| open.stream.is_none())
+    }
+
+    /// The time has come that the rounds were told: does what is due.
+    pub(super) fn keep_deadline(&self, told: Instant, now: Instant) {
+        let mut open = self.lock();
+        if open.told == Some(told) {
+            open.told = None;
+        }
         let (before, unsent) = (open.wants(), open.engine.unsent());
         if open.engine.is_overdue(now) {
             open.catch_up(now);
         }
         open.engine.handle_timeout(now);
         open.lose_patience(now);
-        let next = now + open.care.sweep;
-        let next = open.due().map_or(next, |due| due.min(next));
-        open.next_look = Some(next);
-        let unserved = open.unserved();
         // What is kept back for more to leave with it stays where it is.
         if open.wants() != before || open.engine.unsent() != unsent {
             self.tell(open, before);
+        } else {
+            self.remind(&mut open);
         }
-        Some(Visit { next, unserved })
     }
 
-    /// The rounds have found something to do on the socket. When to look again, if that is a suspicion
-    /// yet: the loop may be about to come to it.
-    pub(super) fn found_unserved(self: &Arc<Self>, now: Instant) -> Option<Instant> {
-        let mut open = self.lock();
-        let sweep = open.care.sweep;
-        if open.served != open.served_before || !matches!(open.attendant, Attendant::Loop) {
-            return None;
+    /// What there may be to do on its socket; None where somebody is at it.
+    pub(super) fn unserved(&self) -> Option<Unserved> {
+        self.try_lock()?.unserved()
+    }
+
+    /// Has the lifeline stand in for the loop, if it has not served the link since it was asked.
+    pub(super) fn stand_in(self: &Arc<Self>, served: u64, now: Instant) {
+        let Some(mut open) = self.try_lock() else { return };
+        if open.served != served || open.unserved().is_none() {
+            return;
         }
-        match open.suspected.map(|since| now.saturating_duration_since(since)) {
-            Some(age) if age < sweep / LOOK_AGAIN => {}
-            Some(age) if age <= sweep * STALE => {
-                open.suspected = None;
-                // Where there is no descriptor left for it, the next round tries again.
-                let stream = open.stream.as_ref()?;
-                let attendance = Attendance::start(Arc::downgrade(self), stream.socket()).ok()?;
-                open.takeovers += 1;
-                open.attendant = Attendant::StandIn(attendance, now);
-                let due = open.due();
-                drop(open);
-                // So that the loop comes back to its link as soon as it can.
-                self.wake();
-                return due;
-            }
-            _ => open.suspected = Some(now),
+        let Some(stream) = &open.stream else { return };
+        // Where there is no descriptor left for it, the next sweep tries again.
+        let Ok(attendance) = Attendance::start(Arc::downgrade(self), stream.socket()) else {
+            return;
+        };
+        open.takeovers += 1;
+        open.attendant = Attendant::StandIn(Box::new(attendance), now);
+        self.remind(&mut open);
+        drop(open);
+        // So that the loop comes back to its link as soon as it can.
+        self.wake();
+    }
+
+    fn try_lock(&self) -> Option<MutexGuard<'_, Open>> {
+        match self.open.try_lock() {
+            Ok(open) => Some(open),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
-        Some(now + sweep / LOOK_AGAIN)
     }
 
     /// What the lifeline is to wait for on the socket; None once it need not attend it any more.

@@ -20,7 +20,7 @@ mod watch;
 
 pub(super) use attendance::{Attendance, Attention};
 pub use rounds::LONGEST_SWEEP;
-pub(super) use rounds::{Unserved, Visit};
+pub(super) use rounds::Unserved;
 #[cfg(target_os = "linux")]
 pub(super) use watch::Watch;
 
@@ -110,14 +110,14 @@ pub fn stop(patience: Duration) {
     }
 }
 
-/// Has the rounds come by this link for as long as it is open.
-pub(super) fn enlist(link: Weak<Link>) {
+/// Has the rounds look at this link for as long as it is open.
+pub(super) fn enlist(link: &Arc<Link>) {
     with_running(|running| running.rounds.enlist(link));
 }
 
-/// Has the rounds come by at this time, if not before.
-pub(super) fn remind(at: Instant) {
-    with_running(|running| running.rounds.remind(at));
+/// Has the rounds come by this link at that time.
+pub(super) fn remind(link: Weak<Link>, at: Instant) {
+    with_running(|running| running.rounds.remind(link, at));
 }
 
 /// Does what may wait for Python where the lifeline does not have to. False where there is no thread for

@@ -5,7 +5,7 @@
 //! Nothing here waits, but a thread that asks to.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::care::Care;
@@ -27,6 +27,9 @@ const FLUSH_AGAIN: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Link {
     pub(super) open: Mutex<Open>,
+    pub(super) sweep: Duration,
+    /// For the lifeline to keep.
+    weak: Weak<Self>,
     compresses: bool,
     waker: OnceLock<Waker>,
     /// Told of every change while threads wait for room.
@@ -51,9 +54,16 @@ impl Link {
         let mut open = Open::new(engine, stream, care);
         open.engine.handle_timeout(Instant::now());
         open.receive_early(early);
-        let (waker, changed) = (OnceLock::new(), Condvar::new());
-        let link = Arc::new(Self { open: Mutex::new(open), compresses, waker, changed });
-        lifeline::enlist(Arc::downgrade(&link));
+        let link = Arc::new_cyclic(|weak| Self {
+            open: Mutex::new(open),
+            sweep: care.sweep,
+            weak: Weak::clone(weak),
+            compresses,
+            waker: OnceLock::new(),
+            changed: Condvar::new(),
+        });
+        link.remind(&mut link.lock());
+        lifeline::enlist(&link);
         link
     }
 
@@ -362,9 +372,20 @@ impl Link {
     /// What follows every change.
     pub(super) fn settle(&self, open: &mut MutexGuard<'_, Open>) -> Wants {
         let wants = open.settle();
+        self.remind(open);
         if open.waiting > 0 {
             self.changed.notify_all();
         }
         wants
+    }
+
+    /// Tells the lifeline when something is due, if that is sooner than it has been told.
+    pub(super) fn remind(&self, open: &mut Open) {
+        if let Some(due) = open.due()
+            && open.told.is_none_or(|told| due < told)
+        {
+            open.told = Some(due);
+            lifeline::remind(Weak::clone(&self.weak), due);
+        }
     }
 }

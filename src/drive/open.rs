@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::care::{Attendant, Care};
-use super::lifeline::{self, Attention, Unserved, Watch};
+use super::lifeline::{Attention, Unserved, Watch};
 use super::pool;
 use super::stream::{Received, Stream, StreamEnd, fault};
 use crate::protocol::{Close, Connection, Failure, Phase, Side};
@@ -44,13 +44,10 @@ pub(super) struct Open {
     /// What the lifeline waits for, while it attends the link.
     pub(super) attention: Attention,
     pub(super) takeovers: u64,
-    /// When the lifeline's rounds will come by at the latest; None: they have not been told.
-    pub(super) next_look: Option<Instant>,
-    /// How often the socket has been read, and how often it had been at the last visit.
+    /// When the lifeline was told to come by.
+    pub(super) told: Option<Instant>,
+    /// How often the socket has been read.
     pub(super) served: u64,
-    pub(super) served_before: u64,
-    /// When the rounds found it readable, and nobody reading.
-    pub(super) suspected: Option<Instant>,
     /// Threads that wait for room.
     pub(super) waiting: usize,
 }
@@ -124,10 +121,8 @@ impl Open {
             attendant: Attendant::Loop,
             attention: Attention::default(),
             takeovers: 0,
-            next_look: None,
+            told: None,
             served: 0,
-            served_before: 0,
-            suspected: None,
             waiting: 0,
         }
     }
@@ -229,12 +224,6 @@ impl Open {
         self.flush();
         self.end_what_is_over();
         self.give_buffers_back();
-        if let Some(due) = self.due()
-            && self.next_look.is_none_or(|look| due < look)
-        {
-            self.next_look = Some(due);
-            lifeline::remind(due);
-        }
         let wants = self.wants();
         self.call_attendant(wants.read, wants.write);
         wants
@@ -273,19 +262,15 @@ impl Open {
         }
     }
 
-    /// The socket, if its loop may be leaving it alone. What was served a moment ago may be no more: a
-    /// suspicion begins now, and ends where the loop has served it by the next visit.
-    pub(super) fn unserved(&mut self) -> Option<Unserved> {
-        if std::mem::replace(&mut self.served_before, self.served) != self.served {
-            self.suspected = None;
-        }
+    /// The socket, if the loop is to serve it.
+    pub(super) fn unserved(&self) -> Option<Unserved> {
         let wants = self.wants();
-        let idle = !matches!(self.attendant, Attendant::Loop) || wants.closed;
-        if idle || !(wants.read || wants.write) {
+        let (reads, writes, served) = (wants.read, wants.write, self.served);
+        if !matches!(self.attendant, Attendant::Loop) || wants.closed || !(reads || writes) {
             return None;
         }
         let socket = Arc::clone(self.stream.as_ref()?.shared_socket());
-        Some(Unserved { socket, reads: wants.read, writes: wants.write })
+        Some(Unserved { socket, reads, writes, served })
     }
 
     /// The loop is there again.

@@ -129,9 +129,8 @@ impl Command {
             (Self::Receive(receive), _) => receiving::attempt(driver, *receive),
             (Self::Send(send), Place::Turn) => sending::attempt(driver, send),
             (Self::SendMany(many), Place::Turn) => sending::attempt_many(driver, many),
-            (Self::Send(_) | Self::SendMany(_), _) => {
-                sending::await_room(driver.get(), driver.py())
-            }
+            (Self::Send(send), _) => sending::await_room(driver, send.manner),
+            (Self::SendMany(many), _) => sending::await_room(driver, many.manner),
             (Self::UntilClosed, _) => Ok(driver.get().until_closed(driver.py())),
         }
     }

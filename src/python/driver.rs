@@ -13,13 +13,14 @@ use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyFloat, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::command::{Attempt, Place};
 use super::desk::Desk;
-use super::errors;
 use super::event_loop::{Descriptor, EventLoop};
 use super::waiter::Waiter;
+use super::{calls, errors};
 use crate::drive::{Link, Wants};
 use crate::protocol::{CloseCode, Event};
 use watching::Watched;
@@ -231,14 +232,14 @@ impl Driver {
     /// Rings a bell for each message that waits; all of them when no message will come. Who comes back
     /// into the line meanwhile waits for the next time.
     fn ring_receivers(slf: &Bound<'_, Self>, from_loop: bool) -> PyResult<()> {
-        let in_line = slf.get().in_line();
-        if in_line == 0 {
+        let waiting = slf.get().in_line();
+        if waiting == 0 {
             return Ok(());
         }
         let py = slf.py();
         let inline = from_loop && slf.get().event_loop.is_between_tasks(py)?;
         let mut result = Ok(());
-        for _ in 0..in_line {
+        for _ in 0..waiting {
             let wants = slf.get().link.wants();
             let next = slf.get().desk().next_receiver(py, wants);
             let Some(waiter) = next else { break };
@@ -277,8 +278,15 @@ impl Driver {
         for event in self.link.events() {
             match event {
                 Event::Frame(record) => {
-                    let arguments = ("%s", record.to_string());
-                    self.logger.call_method1(py, intern!(py, "debug"), arguments)?;
+                    let (format, record) =
+                        (intern!(py, "%s"), PyString::new(py, &record.to_string()));
+                    let arguments = [format.as_any(), record.as_any()];
+                    calls::call_method(
+                        self.logger.bind(py),
+                        intern!(py, "debug"),
+                        arguments,
+                        None,
+                    )?;
                 }
                 Event::Pong { id, latency } => self.answer_ping(py, id, latency)?,
             }
@@ -296,7 +304,9 @@ impl Driver {
         if let Some(future) = answered
             && !future.call_method0(py, intern!(py, "done"))?.is_truthy(py)?
         {
-            future.call_method1(py, intern!(py, "set_result"), (latency,))?;
+            let latency = PyFloat::new(py, latency);
+            let set_result = intern!(py, "set_result");
+            calls::call_method(future.bind(py), set_result, [latency.as_any()], None)?;
         }
         Ok(())
     }
@@ -306,7 +316,9 @@ impl Driver {
         for (_, future) in pings {
             if !future.call_method0(py, intern!(py, "done"))?.is_truthy(py)? {
                 let error = self.closed_error(py);
-                future.call_method1(py, intern!(py, "set_exception"), (error,))?;
+                let set_exception = intern!(py, "set_exception");
+                let error = error.into_value(py).into_bound(py).into_any();
+                calls::call_method(future.bind(py), set_exception, [&error], None)?;
                 // Done already, so this only says that nobody has to look at the exception.
                 future.call_method0(py, intern!(py, "cancel"))?;
             }

@@ -20,7 +20,7 @@ use crate::drive;
 use crate::drive::Care;
 use crate::drive::lifeline::LONGEST_SWEEP;
 use crate::protocol::deflate::{Agreed, Deflate};
-use crate::protocol::{Config, Overflow, Phase};
+use crate::protocol::{CloseCode, Config, Overflow, Phase};
 
 pub(super) use client_connection::ClientConnection;
 pub(super) use converse::Converse;
@@ -53,6 +53,17 @@ impl Link {
         let descriptor = opening::descriptor(&stream);
         let link = drive::Link::new(stream, &early, config, care);
         Ok(Self { driver: Driver::attach(settings.py(), link, descriptor, options)? })
+    }
+
+    /// The connection of a process that has been forked is none of its child's: the child may not even
+    /// ask it, since a thread may have locked it that the child does not have.
+    fn is_another_process(&self) -> bool {
+        self.driver.get().event_loop().is_another_process()
+    }
+
+    fn link(&self) -> PyResult<&drive::Link> {
+        self.driver.get().event_loop().check_process()?;
+        Ok(self.driver.get().link())
     }
 
     pub(super) const fn driver(&self) -> &Py<Driver> {
@@ -170,6 +181,9 @@ impl Link {
     /// The RFC's state: 1 OPEN, 2 CLOSING, 3 CLOSED.
     #[getter]
     fn _state(&self) -> u8 {
+        if self.is_another_process() {
+            return 3;
+        }
         match self.driver.get().link().phase() {
             Phase::Open => 1,
             Phase::Closing | Phase::Ending => 2,
@@ -180,6 +194,9 @@ impl Link {
     /// The close code (RFC 6455 7.1.5): the one received, or 1006; None while open.
     #[getter]
     fn close_code(&self) -> Option<u16> {
+        if self.is_another_process() {
+            return Some(CloseCode::ABNORMAL.0);
+        }
         let link = self.driver.get().link();
         link.wants().over.then(|| link.close_code().0)
     }
@@ -187,6 +204,9 @@ impl Link {
     /// The close reason (RFC 6455 7.1.6): the one received, or nothing; None while open.
     #[getter]
     fn close_reason(&self) -> Option<String> {
+        if self.is_another_process() {
+            return Some(String::new());
+        }
         let link = self.driver.get().link();
         let reason = || link.ending().received.map_or_else(String::new, |close| close.reason);
         link.wants().over.then(reason)
@@ -204,20 +224,20 @@ impl Link {
 
     /// Whole messages that wait to be received.
     #[getter]
-    fn _queued(&self) -> usize {
-        self.driver.get().link().queued()
+    fn _queued(&self) -> PyResult<usize> {
+        Ok(self.link()?.queued())
     }
 
     /// Whether a fragmented message of ours is unfinished.
     #[getter]
-    fn _sending_fragments(&self) -> bool {
-        self.driver.get().link().sending_fragments()
+    fn _sending_fragments(&self) -> PyResult<bool> {
+        Ok(self.link()?.sending_fragments())
     }
 
     /// The last round trip in seconds; 0 before the first.
     #[getter]
-    fn _latency(&self) -> f64 {
-        self.driver.get().link().latency().unwrap_or_default().as_secs_f64()
+    fn _latency(&self) -> PyResult<f64> {
+        Ok(self.link()?.latency().unwrap_or_default().as_secs_f64())
     }
 
     /// When the message arrived that was handed out last, in seconds of `time.monotonic()`.
@@ -226,13 +246,13 @@ impl Link {
     /// how long it waited for its receiver. None before the first.
     #[getter]
     fn last_received_at(&self, py: Python<'_>) -> PyResult<Option<f64>> {
-        stats::last_received_at(py, self.driver.get().link())
+        stats::last_received_at(py, self.link()?)
     }
 
     /// The connection's counters, as they are now: a `Stats`.
     #[getter]
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        stats::snapshot(py, self.driver.get().link())
+        stats::snapshot(py, self.link()?)
     }
 
     /// Sends a Ping; its Pong completes `answered` with the latency.

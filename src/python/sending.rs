@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::{PyTimeoutError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use super::command::{Attempt, Manner, Place, Send, SendMany, SendStyle};
 use super::driver::Driver;
-use super::{errors, message};
+use super::{calls, errors, message};
 use crate::drive::{Flush, Link, Wants};
 use crate::protocol::{Close, CloseCode, Kind, SendError};
 
@@ -136,12 +137,17 @@ fn deadline(seconds: f64) -> PyResult<Instant> {
 }
 
 /// The message is in the output already; waits until that is below its limit.
-pub(super) fn await_room(driver: &Driver, py: Python<'_>) -> PyResult<Attempt> {
-    let wants = driver.link().wants();
-    if wants.closed {
-        return Err(driver.closed_error(py));
+pub(super) fn await_room(driver: &Bound<'_, Driver>, manner: Manner) -> PyResult<Attempt> {
+    let (py, this) = (driver.py(), driver.get());
+    let wants = this.link().wants();
+    if !wants.closed {
+        return Ok(done_or_park(py, wants));
     }
-    Ok(done_or_park(py, wants))
+    if manner.style == SendStyle::Converse {
+        drop_unsent(this, py)?;
+        return Ok(Attempt::Done(py.None()));
+    }
+    Err(this.closed_error(py))
 }
 
 fn done_or_park(py: Python<'_>, wants: Wants) -> Attempt {
@@ -157,7 +163,9 @@ fn drop_unsent(driver: &Driver, py: Python<'_>) -> PyResult<Written> {
     if !driver.warned.swap(true, Ordering::Relaxed) {
         let warning =
             "the connection has ended; what is sent is dropped until receive() has told so";
-        driver.logger().call_method1(py, intern!(py, "warning"), (warning,))?;
+        let warning = PyString::new(py, warning);
+        let logger = driver.logger().bind(py);
+        calls::call_method(logger, intern!(py, "warning"), [warning.as_any()], None)?;
     }
     Ok(Written::Nothing)
 }

@@ -1,22 +1,29 @@
-//! The lifeline's rounds: at most once a second, where no deadline is nearer, it comes by every open
-//! link. It has the link do what is due, and finds those whose event loop leaves readable data alone.
+//! The lifeline's rounds: once a second it looks at every open link for those whose event loop leaves
+//! them alone, a moment later at these again, and whenever a deadline has come at its link.
 //!
 //! An idle connection costs one entry of a poll(2) a second, and a message nothing.
 
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::Notify;
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::timeout_at;
 
 use super::Link;
 
 /// How long a loop may leave a link alone before the next look, at most.
 pub const LONGEST_SWEEP: Duration = Duration::from_secs(1);
-/// However near a deadline is, others have a turn before.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+/// A suspicion is looked into after this part of a sweep: the loop may be about to come.
+const LOOK_AGAIN: u32 = 4;
+/// So many sockets are asked about at a time.
+const TOGETHER: usize = 256;
+/// So many links may do what is due within the second, so that an idle process with a few connections
+/// need not wake for each ping.
+const EARLY: usize = 16;
 
 #[derive(Default)]
 pub(super) struct Rounds {
@@ -27,73 +34,127 @@ pub(super) struct Rounds {
 #[derive(Default)]
 struct Plan {
     links: Vec<Weak<Link>>,
-    next: Option<Instant>,
+    sweep: Option<Instant>,
+    /// Links that have something to read or to write, and when to see whether they still have.
+    suspects: Vec<Suspect>,
+    look_again: Option<Instant>,
+    deadlines: BinaryHeap<Reverse<Deadline>>,
 }
 
-/// What a link says when the rounds come by.
-pub(in crate::drive) struct Visit {
-    /// Come again then, at the latest.
-    pub(in crate::drive) next: Instant,
-    /// Is there anything to do on this socket, which nobody does?
-    pub(in crate::drive) unserved: Option<Unserved>,
+struct Suspect {
+    link: Weak<Link>,
+    /// How often it had been served.
+    served: u64,
 }
 
+struct Deadline {
+    at: Instant,
+    link: Weak<Link>,
+}
+
+/// A link's socket, where its loop may be leaving it alone.
 pub(in crate::drive) struct Unserved {
     pub(in crate::drive) socket: Arc<TcpStream>,
     pub(in crate::drive) reads: bool,
     pub(in crate::drive) writes: bool,
+    /// How often it has been served so far.
+    pub(in crate::drive) served: u64,
 }
 
 pub(super) async fn make(rounds: Arc<Rounds>) {
     loop {
-        let Some(next) = rounds.plan().next else {
+        let Some(next) = rounds.plan().next() else {
             rounds.changed.notified().await;
             continue;
         };
         if timeout_at(next.into(), rounds.changed.notified()).await.is_err() {
-            rounds.go();
-            sleep_until((Instant::now() + SHORTEST_PAUSE).into()).await;
+            rounds.keep_deadlines();
+            rounds.look_again();
+            rounds.sweep();
+            tokio::task::yield_now().await;
         }
     }
 }
 
 impl Rounds {
-    pub(super) fn enlist(&self, link: Weak<Link>) {
-        self.plan().links.push(link);
-        self.remind(Instant::now() + LONGEST_SWEEP);
-    }
-
-    pub(super) fn remind(&self, at: Instant) {
+    pub(super) fn enlist(&self, link: &Arc<Link>) {
         let mut plan = self.plan();
-        if plan.next.is_none_or(|next| at < next) {
-            plan.next = Some(at);
+        plan.links.push(Arc::downgrade(link));
+        let sweep = Instant::now() + link.sweep();
+        if plan.sweep.is_none_or(|next| sweep < next) {
+            plan.sweep = Some(sweep);
             self.changed.notify_one();
         }
     }
 
-    fn go(&self) {
-        let (mut links, now) = {
+    pub(super) fn remind(&self, link: Weak<Link>, at: Instant) {
+        let mut plan = self.plan();
+        let sooner = plan.next().is_none_or(|next| at < next);
+        plan.deadlines.push(Reverse(Deadline { at, link }));
+        if sooner {
+            self.changed.notify_one();
+        }
+    }
+
+    fn keep_deadlines(&self) {
+        let now = Instant::now();
+        let due = self.plan().take_due(now);
+        for Deadline { at, link } in due {
+            if let Some(link) = link.upgrade() {
+                link.keep_deadline(at, now);
+            }
+        }
+    }
+
+    /// Has the lifeline stand in for the loops that have not come meanwhile.
+    fn look_again(&self) {
+        let now = Instant::now();
+        let suspects = {
             let mut plan = self.plan();
-            plan.next = None;
-            (std::mem::take(&mut plan.links), Instant::now())
+            if plan.look_again.is_none_or(|look| now < look) {
+                return;
+            }
+            plan.look_again = None;
+            std::mem::take(&mut plan.suspects)
         };
-        let mut next: Option<Instant> = None;
-        let mut unserved = Vec::new();
-        links.retain(|weak| {
-            let Some(link) = weak.upgrade() else { return false };
-            let Some(visit) = link.visit(now) else { return false };
-            next = Some(next.map_or(visit.next, |next| next.min(visit.next)));
-            unserved.extend(visit.unserved.map(|socket| (link, socket)));
-            true
-        });
-        for link in ready(&unserved) {
-            let visit = link.found_unserved(now);
-            next = next.min(visit).or(next);
+        for Suspect { link, served } in suspects {
+            if let Some(link) = link.upgrade() {
+                link.stand_in(served, now);
+            }
+        }
+    }
+
+    /// Looks at every link, if it is time for that.
+    fn sweep(&self) {
+        let now = Instant::now();
+        let mut links = {
+            let mut plan = self.plan();
+            if plan.sweep.is_none_or(|sweep| now < sweep) {
+                return;
+            }
+            plan.sweep = None;
+            std::mem::take(&mut plan.links)
+        };
+        links.retain(|link| link.upgrade().is_some_and(|link| !link.is_released()));
+        let (mut shortest, mut suspects) = (LONGEST_SWEEP, Vec::new());
+        for some in links.chunks(TOGETHER) {
+            let some: Vec<_> = some.iter().filter_map(Weak::upgrade).collect();
+            for link in &some {
+                shortest = shortest.min(link.sweep());
+            }
+            suspects.extend(unserved(&some));
         }
         let mut plan = self.plan();
-        plan.links.append(&mut links);
-        let next = plan.next.into_iter().chain(next).min();
-        plan.next = next;
+        if !suspects.is_empty() {
+            plan.suspects = suspects;
+            plan.look_again = Some(now + shortest / LOOK_AGAIN);
+        }
+        if !links.is_empty() {
+            let next = now + shortest;
+            plan.sweep = Some(plan.sweep.map_or(next, |sweep| sweep.min(next)));
+        }
+        links.append(&mut plan.links);
+        plan.links = links;
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
@@ -101,8 +162,31 @@ impl Rounds {
     }
 }
 
+impl Plan {
+    fn next(&self) -> Option<Instant> {
+        let deadline = self.deadlines.peek().map(|Reverse(deadline)| deadline.at);
+        self.sweep.into_iter().chain(self.look_again).chain(deadline).min()
+    }
+
+    /// The deadlines that have come, and a few that come within a second.
+    fn take_due(&mut self, now: Instant) -> Vec<Deadline> {
+        let (mut due, mut early) = (Vec::new(), EARLY);
+        while let Some(Reverse(next)) = self.deadlines.peek() {
+            if next.at > now {
+                if early == 0 || next.at > now + LONGEST_SWEEP {
+                    break;
+                }
+                early -= 1;
+            }
+            due.extend(self.deadlines.pop().map(|Reverse(deadline)| deadline));
+        }
+        due
+    }
+}
+
 /// Those of them whose socket could be read, or written where that is wanted.
-fn ready(unserved: &[(Arc<Link>, Unserved)]) -> impl Iterator<Item = &Arc<Link>> {
+fn unserved(links: &[Arc<Link>]) -> Vec<Suspect> {
+    let unserved: Vec<_> = links.iter().filter_map(|link| Some((link, link.unserved()?))).collect();
     let mut asked: Vec<_> = unserved
         .iter()
         .map(|(_, unserved)| {
@@ -112,9 +196,36 @@ fn ready(unserved: &[(Arc<Link>, Unserved)]) -> impl Iterator<Item = &Arc<Link>>
             PollFd::new(&*unserved.socket, flags)
         })
         .collect();
-    // Where the system cannot say, the next round asks again.
-    let told = !asked.is_empty() && poll(&mut asked, Some(&Timespec::default())).is_ok();
-    let answers = asked.into_iter().map(move |fd| told && !fd.revents().is_empty());
-    let answers: Vec<_> = answers.collect();
-    unserved.iter().zip(answers).filter_map(|((link, _), ready)| ready.then_some(link))
+    // Where the system cannot say, the next sweep asks again.
+    if asked.is_empty() || poll(&mut asked, Some(&Timespec::default())).is_err() {
+        return Vec::new();
+    }
+    let answers = unserved.iter().zip(&asked);
+    let ready = answers.filter(|(_, answer)| !answer.revents().is_empty());
+    ready
+        .map(|((link, unserved), _)| Suspect {
+            link: Arc::downgrade(link),
+            served: unserved.served,
+        })
+        .collect()
+}
+
+impl PartialEq for Deadline {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Deadline {}
+
+impl PartialOrd for Deadline {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Deadline {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.at.cmp(&other.at)
+    }
 }
