@@ -110,9 +110,9 @@ pub fn stop(patience: Duration) {
     }
 }
 
-/// Has the rounds come by this link for as long as it is open.
-pub(super) fn enlist(link: Weak<Link>) {
-    with_running(|running| running.rounds.enlist(link));
+/// Has the rounds come by this link for as long as it is open, first at this time.
+pub(super) fn enlist(link: Weak<Link>, first: Instant) {
+    with_running(|running| running.rounds.enlist(link, first));
 }
 
 /// Has the rounds come by at this time, if not before.

@@ -46,14 +46,15 @@ impl Link {
     /// Starts on a stream whose opening handshake is done; `early` are the bytes behind its response.
     #[must_use]
     pub fn new(stream: Stream, early: &[u8], config: Config, care: Care) -> Arc<Self> {
-        let compresses = config.deflate.is_some();
+        let (compresses, sweep) = (config.deflate.is_some(), care.sweep);
         let engine = Connection::new(config, Box::new(masks::fresh_key));
         let mut open = Open::new(engine, stream, care);
-        open.engine.handle_timeout(Instant::now());
+        let now = Instant::now();
+        open.engine.handle_timeout(now);
         open.receive_early(early);
         let (waker, changed) = (OnceLock::new(), Condvar::new());
         let link = Arc::new(Self { open: Mutex::new(open), compresses, waker, changed });
-        lifeline::enlist(Arc::downgrade(&link));
+        lifeline::enlist(Arc::downgrade(&link), now + sweep);
         link
     }
 

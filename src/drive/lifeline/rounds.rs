@@ -58,9 +58,9 @@ pub(super) async fn make(rounds: Arc<Rounds>) {
 }
 
 impl Rounds {
-    pub(super) fn enlist(&self, link: Weak<Link>) {
+    pub(super) fn enlist(&self, link: Weak<Link>, first: Instant) {
         self.plan().links.push(link);
-        self.remind(Instant::now() + LONGEST_SWEEP);
+        self.remind(first);
     }
 
     pub(super) fn remind(&self, at: Instant) {
