@@ -117,7 +117,7 @@ impl Link {
         }
         loop {
             match open.receive() {
-                Arrived::Nothing => open.give_input_back(),
+                Arrived::Nothing | Arrived::PartOfRecord => open.give_input_back(),
                 Arrived::Parsed => return Some(self.settle(&mut open)),
                 Arrived::Unparsed => {
                     drop(open);
