@@ -76,6 +76,10 @@ impl Connection {
         while matches!(self.closing.phase, Phase::Open | Phase::Closing) && !self.must_wait() {
             if self.closing.phase == Phase::Open && !self.config.trace {
                 self.inbox.queue_whole_messages();
+                self.close_when_over(now);
+                if self.closing.phase != Phase::Open {
+                    break;
+                }
             }
             match self.receive_frame(now) {
                 Ok(more) => {
@@ -425,10 +429,7 @@ impl Connection {
     }
 
     fn close_when_over(&mut self, now: Instant) {
-        if self.config.overflow == Overflow::Close
-            && self.closing.phase == Phase::Open
-            && self.inbox.queue().is_over()
-        {
+        if self.closing.phase == Phase::Open && self.inbox.queue().ends_all() {
             self.fail(Failure::QueueFull(self.config.max_buffered), now);
         }
     }
