@@ -118,7 +118,6 @@ async def test_the_lifeline_writes_what_waits_for_a_peer_that_does_not_read(
     assert [frame.payload for frame in peer.sessions[0].frames[:-1]] == [bytes(2**24), b"end"]
 
 
-@both_schemes
 @both_faces
 async def test_the_lifeline_wakes_a_receiver_for_each_message_and_for_the_end(
     raw_peer: MakeRawPeer, face: str

@@ -71,7 +71,6 @@ async def answered(peer: RawPeer) -> None:
     await asyncio.wait_for(until(peer.go.is_set), 10)
 
 
-@both_schemes
 @pytest.mark.parametrize("compressed", [False, True], ids=["plain", "compressed"])
 @both_drops
 async def test_the_oldest_or_the_newest_go_and_are_counted(
@@ -257,7 +256,6 @@ async def test_a_message_that_is_read_in_parts_is_never_torn(
         assert ws.state is aiowebsocket.State.OPEN
 
 
-@both_schemes
 @pytest.mark.parametrize("overflow", ["block", "drop_oldest", "drop_newest"])
 async def test_a_message_that_is_larger_than_the_queue_arrives_where_it_is_alone(
     raw_peer: MakeRawPeer, overflow: str
