@@ -306,6 +306,28 @@ async def test_arrivals_are_told_of_a_stall_too(raw_peer: MakeRawPeer) -> None:
         assert ws.last_received_at <= arrived + 0.01
 
 
+async def test_a_compressed_message_has_arrived_before_there_is_room_to_inflate_it(
+    raw_peer: MakeRawPeer,
+) -> None:
+    message = bytes(100_000)
+
+    def script(session: Session) -> None:
+        session.open(DEFLATE)
+        session.send(*[deflate.binary(message)] * 3)
+
+    async with connect(raw_peer(script).uri, max_buffered=50_000) as ws:
+        await until(lambda: ws.stats.queued_messages == 1)
+        await asyncio.sleep(0.1)
+        before = time.monotonic()
+        for _ in range(3):
+            assert await ws.recv() == message
+            assert ws.last_received_at is not None
+            assert ws.last_received_at < before - 0.08
+        idle = ws.stats.idle_seconds
+        assert idle is not None
+        assert idle > 0.08
+
+
 async def test_a_snapshot_is_a_value(raw_peer: MakeRawPeer) -> None:
     async with connect(raw_peer(sends(frames.text("x"))).uri) as ws:
         await ws.recv()

@@ -168,7 +168,7 @@ impl Open {
             self.failure = Some(end);
         }
         if length > 0 && self.engine.to_inflate(length) >= MUCH_TO_INFLATE {
-            self.engine.defer(length);
+            self.engine.defer(length, Instant::now());
             return Arrived::Unparsed;
         }
         self.parse(length);
