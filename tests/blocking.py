@@ -7,13 +7,15 @@ long call of C does not.
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import sys
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NUMBERS = 10**6
+_PATIENCE = 10.0
 
 
 def sleep(seconds: float) -> None:
@@ -21,15 +23,20 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def block_until(condition: Callable[[], object]) -> None:
+    """Block this thread, and so its loop, until something has happened without it."""
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen while the loop was blocked"
+        time.sleep(0.005)
+
+
 def hold_the_interpreter(seconds: float) -> None:
-    """Block every thread of the process that wants Python, by one call at least so long."""
-    began = time.perf_counter()
-    sum(range(_NUMBERS))
-    count = int(_NUMBERS * seconds / (time.perf_counter() - began))
-    sum(range(count))
-    missing = seconds - (time.perf_counter() - began)
-    if missing > 0:
-        hold_the_interpreter(missing)
+    """Block every thread of the process that wants Python, by a call that does not let go of it."""
+    if sys.platform == "win32":
+        ctypes.PyDLL("kernel32").Sleep(int(seconds * 1000))
+    else:
+        ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
 
 
 async def until(condition: Callable[[], object]) -> None:

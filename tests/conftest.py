@@ -145,6 +145,13 @@ def websockets_server(authority: Authority) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture(scope="session")
+def demanding_server(authority: Authority) -> Iterator[ServerProcess]:
+    server = python_server("peers.demanding_server", authority.server_files)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def aiohttp_server(authority: Authority) -> Iterator[ServerProcess]:
     server = python_server("peers.aiohttp_server", authority.server_files)
     yield server

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aiowebsocket import AioWebSocket, connect
+from faces import opened
 from peers.scripts import echo
 
 if TYPE_CHECKING:
@@ -106,6 +107,28 @@ async def test_a_forked_child_gets_an_error_and_the_parent_goes_on(
     await send("still here")
     assert await receive() in ("still here", b"still here")
     await close()
+
+
+@pytest.mark.parametrize("face", ["connect", "AioWebSocket"])
+async def test_a_child_cannot_send_without_the_loop_either(
+    websockets_server: ServerProcess, scheme: str, face: str
+) -> None:
+    async with opened(face, websockets_server.uri(scheme)) as ws:
+        send = ws.connection.send_threadsafe
+
+        def send_in_the_child() -> str:
+            try:
+                send("from the child")
+            except RuntimeError as error:
+                return str(error)
+            return "nothing"
+
+        error = in_a_child(send_in_the_child)
+        assert error == (
+            "this connection belongs to the process that this one was forked from; open another"
+        )
+        send("from the parent")
+        assert await ws.recv() in ("from the parent", b"from the parent")
 
 
 async def test_a_child_that_drops_the_connection_ends_it_for_nobody(

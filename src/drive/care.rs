@@ -141,7 +141,7 @@ impl Link {
                 open.give_input_back();
                 return Err(io::ErrorKind::WouldBlock.into());
             }
-            Arrived::Parsed => {}
+            Arrived::Parsed | Arrived::PartOfRecord => {}
             Arrived::Unparsed => open.parse(0),
         }
         self.tell(open, before);

@@ -49,10 +49,11 @@ impl Link {
     /// Starts on a stream whose opening handshake is done; `early` are the bytes behind its response.
     #[must_use]
     pub fn new(stream: Stream, early: &[u8], config: Config, care: Care) -> Arc<Self> {
-        let compresses = config.deflate.is_some();
+        let (compresses, sweep) = (config.deflate.is_some(), care.sweep);
         let engine = Connection::new(config, Box::new(masks::fresh_key));
         let mut open = Open::new(engine, stream, care);
-        open.engine.handle_timeout(Instant::now());
+        let now = Instant::now();
+        open.engine.handle_timeout(now);
         open.receive_early(early);
         let link = Arc::new_cyclic(|weak| Self {
             open: Mutex::new(open),
@@ -126,7 +127,7 @@ impl Link {
         }
         loop {
             match open.receive() {
-                Arrived::Nothing => open.give_input_back(),
+                Arrived::Nothing | Arrived::PartOfRecord => open.give_input_back(),
                 Arrived::Parsed => return Some(self.settle(&mut open)),
                 Arrived::Unparsed => {
                     drop(open);

@@ -55,7 +55,10 @@ pub(super) struct Open {
 /// What a read has brought.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrived {
+    /// The socket has nothing.
     Nothing,
+    /// Something of a TLS record, of which the socket may hold more.
+    PartOfRecord,
     Parsed,
     /// So much to inflate that others should run meanwhile.
     Unparsed,
@@ -152,15 +155,15 @@ impl Open {
         let fair = self.engine.awaited().clamp(FAIR_SHARE, LONG_SHARE);
         let room = self.engine.receive_buffer();
         let share = room.len().min(fair);
-        let Received { length, end } = stream.read(&mut room[..share]);
+        let Received { length, end, within_record } = stream.read(&mut room[..share]);
         if end.is_none() && length == 0 {
-            return Arrived::Nothing;
+            return if within_record { Arrived::PartOfRecord } else { Arrived::Nothing };
         }
         if let Some(end) = end {
             self.failure = Some(end);
         }
         if length > 0 && self.engine.to_inflate(length) >= MUCH_TO_INFLATE {
-            self.engine.defer(length);
+            self.engine.defer(length, Instant::now());
             return Arrived::Unparsed;
         }
         self.parse(length);
@@ -234,7 +237,7 @@ impl Open {
         for _ in 0..READS_BEFORE_THE_END {
             match self.receive() {
                 Arrived::Nothing => return,
-                Arrived::Parsed => {}
+                Arrived::Parsed | Arrived::PartOfRecord => {}
                 Arrived::Unparsed => self.parse(0),
             }
         }

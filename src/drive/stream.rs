@@ -31,6 +31,14 @@ pub struct TlsStream {
 pub(super) struct Received {
     pub(super) length: usize,
     pub(super) end: Option<StreamEnd>,
+    /// The socket had something, and may have more, though none of it is plaintext yet.
+    pub(super) within_record: bool,
+}
+
+impl Received {
+    const fn end(length: usize, end: StreamEnd) -> Self {
+        Self { length, end: Some(end), within_record: false }
+    }
 }
 
 #[derive(Debug)]
@@ -130,7 +138,7 @@ impl TlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> Received {
         let mut length = match self.drain(buffer) {
             Ok(length) => length,
-            Err(error) => return Received { length: 0, end: Some(StreamEnd::Failed(error)) },
+            Err(error) => return Received::end(0, StreamEnd::Failed(error)),
         };
         let room = buffer.len().saturating_sub(length + RECORD).min(pool::INPUT_SIZE);
         let mut ciphertext = pool::input();
@@ -147,7 +155,7 @@ impl TlsStream {
                 other => other,
             }))
         };
-        Received { length, end }
+        Received { length, end, within_record: length == 0 && received.length > 0 }
     }
 
     /// Decrypts `ciphertext` into `buffer`: what was authentic before a bad record is kept.
@@ -160,14 +168,14 @@ impl TlsStream {
             });
             match self.drain(&mut buffer[length..]) {
                 Ok(drained) => length += drained,
-                Err(error) => return Received { length, end: Some(StreamEnd::Failed(error)) },
+                Err(error) => return Received::end(length, StreamEnd::Failed(error)),
             }
             match step {
                 Ok(state) => self.closed_by_peer = state.peer_has_closed(),
-                Err(error) => return Received { length, end: Some(StreamEnd::Failed(error)) },
+                Err(error) => return Received::end(length, StreamEnd::Failed(error)),
             }
         }
-        Received { length, end: None }
+        Received { length, ..Received::default() }
     }
 
     fn drain(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -202,11 +210,11 @@ impl TlsStream {
 
 fn read_socket(mut socket: &TcpStream, buffer: &mut [u8]) -> Received {
     match socket.read(buffer) {
-        Ok(0) => Received { length: 0, end: Some(StreamEnd::Eof) },
-        Ok(length) => Received { length, end: None },
+        Ok(0) => Received::end(0, StreamEnd::Eof),
+        Ok(length) => Received { length, ..Received::default() },
         Err(error) => match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Received::default(),
-            _ => Received { length: 0, end: Some(StreamEnd::Failed(error)) },
+            _ => Received::end(0, StreamEnd::Failed(error)),
         },
     }
 }

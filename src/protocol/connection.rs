@@ -64,18 +64,16 @@ impl Connection {
     /// Parses what has arrived: messages are queued, Pings and Close answered, violations failed. With
     /// compression it stops where reading pauses, and goes on when called again: see `is_stalled`.
     pub fn receive_bytes(&mut self, length: usize, now: Instant) {
-        self.inbox.received(length);
-        self.inbox.arrived_at(now);
-        self.last_byte = Some(now);
-        let within_frame = self.inbox.awaited() > 0;
-        if let Some(keepalive) = self.pings.keepalive_mut() {
-            keepalive.received(now, within_frame);
-        }
+        self.arrive(length, now);
         // Where a flood keeps the clock's own call from coming through.
         self.keep_deadline(now);
         while matches!(self.closing.phase, Phase::Open | Phase::Closing) && !self.must_wait() {
             if self.closing.phase == Phase::Open && !self.config.trace {
                 self.inbox.queue_whole_messages();
+                self.close_when_over(now);
+                if self.closing.phase != Phase::Open {
+                    break;
+                }
             }
             match self.receive_frame(now) {
                 Ok(more) => {
@@ -298,8 +296,8 @@ impl Connection {
     }
 
     /// Takes note of bytes that `receive_bytes` is to parse later.
-    pub fn defer(&mut self, length: usize) {
-        self.inbox.received(length);
+    pub fn defer(&mut self, length: usize, now: Instant) {
+        self.arrive(length, now);
         self.stalled = true;
     }
 
@@ -370,6 +368,20 @@ impl Connection {
         self.outbox.reclaim()
     }
 
+    /// Bytes have come from the network now; to parse what came before is no arrival.
+    fn arrive(&mut self, length: usize, now: Instant) {
+        if length == 0 {
+            return;
+        }
+        self.inbox.received(length);
+        self.inbox.arrived_at(now);
+        self.last_byte = Some(now);
+        let within_frame = self.inbox.awaited() > 0;
+        if let Some(keepalive) = self.pings.keepalive_mut() {
+            keepalive.received(now, within_frame);
+        }
+    }
+
     fn receive_frame(&mut self, now: Instant) -> Result<bool, ProtocolError> {
         let Some(frame) = self.inbox.next_frame()? else { return Ok(false) };
         if self.config.trace {
@@ -425,10 +437,7 @@ impl Connection {
     }
 
     fn close_when_over(&mut self, now: Instant) {
-        if self.config.overflow == Overflow::Close
-            && self.closing.phase == Phase::Open
-            && self.inbox.queue().is_over()
-        {
+        if self.closing.phase == Phase::Open && self.inbox.queue().ends_all() {
             self.fail(Failure::QueueFull(self.config.max_buffered), now);
         }
     }

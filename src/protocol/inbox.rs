@@ -149,7 +149,9 @@ impl Inbox {
         if self.inflates() || self.discarding || self.message.is_some() {
             return;
         }
-        while let Some((kind, size, length)) = self.whole_message() {
+        while !self.queue.ends_all()
+            && let Some((kind, size, length)) = self.whole_message()
+        {
             let live = self.live();
             self.buffer.pass(size);
             self.buffer.begin_message(length as u64, live);
@@ -308,7 +310,6 @@ impl Inbox {
             return Err(ProtocolError::MessageTooBig { length, limit: self.max_size });
         }
         self.buffer.pass(size);
-        self.traffic.payload += header.length;
         if self.message.is_none() && !self.discarding {
             self.buffer.begin_message(header.length, self.live());
         }
@@ -418,6 +419,7 @@ impl Inbox {
     fn complete_message(&mut self) {
         let end = self.buffer.payload_end();
         if let Some(message) = self.message.take().filter(|_| !self.discarding) {
+            self.traffic.payload += message.announced;
             let length = usize::try_from(end - message.start).unwrap_or(usize::MAX);
             self.enqueue(message.kind, message.start, length, message.streamed);
         }

@@ -104,16 +104,26 @@ impl Driver {
             attempts: AtomicUsize::new(0),
         };
         let driver = Bound::new(py, driver)?;
-        driver.get().link.on_wake(Self::waker(&driver)?);
-        if is_lifelines {
-            driver.get().link.attend()?;
-        } else if driver.get().event_loop.misses_ends(py)? {
-            driver.get().link.watch()?;
+        let started = Self::start(&driver);
+        if started.is_err() {
+            // Whoever keeps the error, and in its traceback the driver, is not to keep the socket.
+            let _watches_nothing = driver.get().forget_descriptor(py);
+            driver.get().link.abandon(CloseCode::GOING_AWAY);
+        }
+        started.map(|()| driver.unbind())
+    }
+
+    fn start(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        this.link.on_wake(Self::waker(slf)?);
+        if this.is_lifelines {
+            this.link.attend()?;
+        } else if this.event_loop.misses_ends(py)? {
+            this.link.watch()?;
         }
         // The first receive: what TLS has decrypted already raises no readiness.
-        let wants = driver.get().receive(py);
-        Self::apply(&driver, wants, false)?;
-        Ok(driver.unbind())
+        let wants = this.receive(py);
+        Self::apply(slf, wants, false)
     }
 
     /// While much is inflated, other threads may have the interpreter.

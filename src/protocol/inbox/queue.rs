@@ -67,6 +67,11 @@ impl Queue {
         self.bytes > self.bound
     }
 
+    /// Whether more wait than may, and that is to end the connection.
+    pub(in crate::protocol) const fn ends_all(&self) -> bool {
+        matches!(self.overflow, Overflow::Close) && self.is_over()
+    }
+
     /// Whether no more is to be read for now.
     pub(in crate::protocol) const fn is_paused(&self) -> bool {
         self.paused

@@ -10,7 +10,7 @@ use zlib_rs::{DeflateFlush, Inflate, InflateFlush};
 
 use super::{feed, frame, keys, pieces, run_on, unlimited};
 
-fn agreed() -> impl Strategy<Value = Agreed> {
+pub(super) fn agreed() -> impl Strategy<Value = Agreed> {
     (any::<bool>(), any::<bool>(), 8u8..=15, 8u8..=15).prop_map(|(server, client, theirs, ours)| {
         Agreed {
             server_no_context_takeover: server,
@@ -28,7 +28,7 @@ fn connection(agreed: Agreed, max_size: u64) -> Connection {
 }
 
 /// The server's compressor, as RFC 7692 7.2.1 has it.
-struct Server {
+pub(super) struct Server {
     stream: zlib_rs::Deflate,
     forgets: bool,
     /// Whether it ends a message by a last block, in place of a flush (RFC 7692 7.2.3.4).
@@ -37,7 +37,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(agreed: Agreed) -> Self {
+    pub(super) fn new(agreed: Agreed) -> Self {
         let bits = agreed.server_max_window_bits.max(9);
         let stream = zlib_rs::Deflate::new(6, false, bits);
         Self { stream, forgets: agreed.server_no_context_takeover, finishes: false, opcode: 2 }
@@ -65,7 +65,10 @@ impl Server {
     }
 
     /// A message as frames: compressed or not, whole or in three fragments.
-    fn send(&mut self, (message, compressed, cut): &(Vec<u8>, bool, Option<(u8, u8)>)) -> Vec<u8> {
+    pub(super) fn send(
+        &mut self,
+        (message, compressed, cut): &(Vec<u8>, bool, Option<(u8, u8)>),
+    ) -> Vec<u8> {
         let payload = if *compressed { self.compress(message) } else { message.clone() };
         let first = if *compressed { 0x40 | self.opcode } else { self.opcode };
         let Some((one, two)) = cut else { return frame(first | 0x80, &payload) };
@@ -81,7 +84,7 @@ impl Server {
     }
 }
 
-fn message() -> impl Strategy<Value = (Vec<u8>, bool, Option<(u8, u8)>)> {
+pub(super) fn message() -> impl Strategy<Value = (Vec<u8>, bool, Option<(u8, u8)>)> {
     let payload = prop_oneof![
         vec(any::<u8>(), 0..400),
         vec(0u8..4, 0..3000),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod deflate;
+mod overflow;
 
 use std::time::{Duration, Instant};
 
