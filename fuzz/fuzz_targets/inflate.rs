@@ -70,7 +70,7 @@ fn engine(limit: usize, forgets: bool) -> Connection {
         deflate: Some(Deflate { agreed, level: 6, mem_level: 8, threshold: 0 }),
         trace: false,
     };
-    Connection::new(config, Box::new(|| [0; 4]))
+    Connection::new(&config, Box::new(|| [0; 4]))
 }
 
 /// The message as the user gets it, or the code with which the connection was failed.

@@ -98,7 +98,7 @@ impl Conversation {
             key.to_be_bytes()
         };
         Self {
-            engine: Connection::new(config.clone(), Box::new(keys)),
+            engine: Connection::new(&config, Box::new(keys)),
             config,
             cut,
             pauses: choice & 0x40 == 0,

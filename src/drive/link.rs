@@ -48,18 +48,16 @@ pub enum Flush {
 impl Link {
     /// Starts on a stream whose opening handshake is done; `early` are the bytes behind its response.
     #[must_use]
-    pub fn new(stream: Stream, early: &[u8], config: Config, care: Care) -> Arc<Self> {
-        let (compresses, sweep) = (config.deflate.is_some(), care.sweep);
+    pub fn new(stream: Stream, early: &[u8], config: &Config, care: Care) -> Arc<Self> {
         let engine = Connection::new(config, Box::new(masks::fresh_key));
         let mut open = Open::new(engine, stream, care);
-        let now = Instant::now();
-        open.engine.handle_timeout(now);
+        open.engine.handle_timeout(Instant::now());
         open.receive_early(early);
         let link = Arc::new_cyclic(|weak| Self {
             open: Mutex::new(open),
             sweep: care.sweep,
             weak: Weak::clone(weak),
-            compresses,
+            compresses: config.deflate.is_some(),
             waker: OnceLock::new(),
             changed: Condvar::new(),
         });

@@ -31,11 +31,12 @@ pub enum Side {
 #[derive(Debug)]
 pub(super) struct Closing {
     pub(super) phase: Phase,
-    pub(super) received: Option<Close>,
-    pub(super) sent: Option<Close>,
+    // Boxed, for most connections that there are have none of them.
+    pub(super) received: Option<Box<Close>>,
+    pub(super) sent: Option<Box<Close>>,
     /// Whose Close came first, once the peer's has come.
     pub(super) first: Option<Side>,
-    pub(super) failure: Option<Failure>,
+    pub(super) failure: Option<Box<Failure>>,
     pub(super) deadline: Option<Instant>,
     pub(super) timed_out: bool,
     timeout: Option<Duration>,
@@ -68,7 +69,7 @@ impl Closing {
             Phase::Ending | Phase::Closed => return None,
         };
         self.first = Some(if answer.is_some() { Side::Peer } else { Side::Local });
-        self.received = Some(close);
+        self.received = Some(Box::new(close));
         self.enter(Phase::Ending, answer, now)
     }
 
@@ -79,7 +80,7 @@ impl Closing {
             Phase::Closing => None,
             Phase::Ending | Phase::Closed => return None,
         };
-        self.failure = Some(failure);
+        self.failure = Some(Box::new(failure));
         self.enter(Phase::Ending, close, now)
     }
 
@@ -103,7 +104,7 @@ impl Closing {
     fn enter(&mut self, phase: Phase, close: Option<Close>, now: Instant) -> Option<Close> {
         self.phase = phase;
         if close.is_some() {
-            self.sent.clone_from(&close);
+            self.sent = close.clone().map(Box::new);
         }
         if self.deadline.is_none() {
             self.deadline = self.timeout.and_then(|timeout| now.checked_add(timeout));

@@ -30,12 +30,13 @@ pub struct Connection {
     last_byte: Option<Instant>,
     events: VecDeque<Event>,
     stalled: bool,
-    config: Config,
+    /// Whether each frame is reported as an event.
+    trace: bool,
 }
 
 impl Connection {
     #[must_use]
-    pub fn new(config: Config, keys: MaskKeys) -> Self {
+    pub fn new(config: &Config, keys: MaskKeys) -> Self {
         let queue = Queue::new(config.max_buffered, config.overflow);
         let keepalive = |interval| Keepalive::new(interval, config.ping_timeout);
         Self {
@@ -46,7 +47,7 @@ impl Connection {
             last_byte: None,
             events: VecDeque::new(),
             stalled: false,
-            config,
+            trace: config.trace,
         }
     }
 
@@ -68,7 +69,7 @@ impl Connection {
         // Where a flood keeps the clock's own call from coming through.
         self.keep_deadline(now);
         while matches!(self.closing.phase, Phase::Open | Phase::Closing) && !self.must_wait() {
-            if self.closing.phase == Phase::Open && !self.config.trace {
+            if self.closing.phase == Phase::Open && !self.trace {
                 self.inbox.queue_whole_messages();
                 self.close_when_over(now);
                 if self.closing.phase != Phase::Open {
@@ -320,13 +321,13 @@ impl Connection {
     }
 
     #[must_use]
-    pub const fn received_close(&self) -> Option<&Close> {
-        self.closing.received.as_ref()
+    pub fn received_close(&self) -> Option<&Close> {
+        self.closing.received.as_deref()
     }
 
     #[must_use]
-    pub const fn sent_close(&self) -> Option<&Close> {
-        self.closing.sent.as_ref()
+    pub fn sent_close(&self) -> Option<&Close> {
+        self.closing.sent.as_deref()
     }
 
     /// Whose Close came first, once both are known.
@@ -336,8 +337,8 @@ impl Connection {
     }
 
     #[must_use]
-    pub const fn failure(&self) -> Option<&Failure> {
-        self.closing.failure.as_ref()
+    pub fn failure(&self) -> Option<&Failure> {
+        self.closing.failure.as_deref()
     }
 
     #[must_use]
@@ -384,7 +385,7 @@ impl Connection {
 
     fn receive_frame(&mut self, now: Instant) -> Result<bool, ProtocolError> {
         let Some(frame) = self.inbox.next_frame()? else { return Ok(false) };
-        if self.config.trace {
+        if self.trace {
             let mark = Mark { opcode: frame.opcode, fin: frame.fin, compressed: frame.compressed };
             let record = FrameRecord::new(false, mark, frame.payload);
             self.events.push_back(Event::Frame(record));
@@ -392,7 +393,7 @@ impl Connection {
         match frame.opcode {
             Opcode::Ping if self.closing.phase == Phase::Open => {
                 self.outbox.answer_ping(frame.payload);
-                if self.config.trace {
+                if self.trace {
                     let record = FrameRecord::new(true, Mark::control(Opcode::Pong), frame.payload);
                     self.events.push_back(Event::Frame(record));
                 }
@@ -438,7 +439,7 @@ impl Connection {
 
     fn close_when_over(&mut self, now: Instant) {
         if self.closing.phase == Phase::Open && self.inbox.queue().ends_all() {
-            self.fail(Failure::QueueFull(self.config.max_buffered), now);
+            self.fail(Failure::QueueFull(self.inbox.queue().bound()), now);
         }
     }
 
@@ -465,7 +466,7 @@ impl Connection {
     }
 
     fn trace_sent(&mut self, mark: Mark, payload: &[u8]) {
-        if self.config.trace {
+        if self.trace {
             self.events.push_back(Event::Frame(FrameRecord::new(true, mark, payload)));
         }
     }
@@ -475,7 +476,7 @@ impl Connection {
     fn must_wait(&mut self) -> bool {
         let queue = self.inbox.queue();
         let over = queue.is_paused() || queue.is_over();
-        let waits = self.config.overflow == Overflow::Block && self.inbox.inflates() && over;
+        let waits = queue.overflow() == Overflow::Block && self.inbox.inflates() && over;
         self.stalled = waits && self.closing.phase == Phase::Open;
         self.stalled
     }

@@ -51,7 +51,7 @@ impl Link {
         };
         let (stream, early) = opened.take()?;
         let descriptor = opening::descriptor(&stream);
-        let link = drive::Link::new(stream, &early, config, care);
+        let link = drive::Link::new(stream, &early, &config, care);
         Ok(Self { driver: Driver::attach(settings.py(), link, descriptor, options)? })
     }
 

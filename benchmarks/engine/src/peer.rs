@@ -33,7 +33,7 @@ pub fn connection(deflate: bool) -> Connection {
         key = key.wrapping_add(0x9E37_79B9);
         key.to_ne_bytes()
     });
-    Connection::new(config, keys)
+    Connection::new(&config, keys)
 }
 
 /// A server's frames with these messages, not compressed.

@@ -59,6 +59,14 @@ impl Queue {
         self.bytes
     }
 
+    pub(in crate::protocol) const fn bound(&self) -> usize {
+        self.bound
+    }
+
+    pub(in crate::protocol) const fn overflow(&self) -> Overflow {
+        self.overflow
+    }
+
     pub(in crate::protocol) const fn dropped(&self) -> u64 {
         self.dropped
     }

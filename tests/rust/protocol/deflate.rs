@@ -24,7 +24,7 @@ pub(super) fn agreed() -> impl Strategy<Value = Agreed> {
 fn connection(agreed: Agreed, max_size: u64) -> Connection {
     let deflate = Deflate { agreed, level: 6, mem_level: 8, threshold: 10 };
     let config = Config { max_size, deflate: Some(deflate), trace: true, ..unlimited() };
-    Connection::new(config, Box::new(keys()))
+    Connection::new(&config, Box::new(keys()))
 }
 
 /// The server's compressor, as RFC 7692 7.2.1 has it.
@@ -203,7 +203,7 @@ fn inflating_waits_while_the_queue_is_full_and_goes_on_when_it_is_not() {
         deflate: Some(deflate.clone()),
         ..unlimited()
     };
-    let mut engine = Connection::new(config, Box::new(keys()));
+    let mut engine = Connection::new(&config, Box::new(keys()));
     let mut server = Server::new(deflate.agreed);
     let wire: Vec<u8> = (0..100u8)
         .flat_map(|n| frame(0xC2, &server.compress(&vec![n; 100_000])))

@@ -34,7 +34,7 @@ fn connection() -> Connection {
         trace: true,
         ..unlimited()
     };
-    Connection::new(config, Box::new(keys()))
+    Connection::new(&config, Box::new(keys()))
 }
 
 fn keys() -> impl FnMut() -> [u8; 4] {
@@ -188,7 +188,7 @@ proptest! {
     ) {
         let closing = || {
             let config = Config { max_size: 4096, max_buffered: 500, trace: true, ..unlimited() };
-            let mut engine = Connection::new(config, Box::new(keys()));
+            let mut engine = Connection::new(&config, Box::new(keys()));
             engine.send_close(Close::new(CloseCode(1000), ""), Instant::now()).unwrap();
             engine
         };
@@ -260,7 +260,7 @@ fn nothing_is_parsed_or_answered_after_a_close() {
 #[test]
 fn reading_pauses_at_the_bound_and_goes_on_at_half_of_it() {
     let config = Config { max_size: 1 << 20, max_buffered: 1000, ..unlimited() };
-    let mut engine = Connection::new(config, Box::new(|| [0; 4]));
+    let mut engine = Connection::new(&config, Box::new(|| [0; 4]));
     let now = Instant::now();
     for _ in 0..12 {
         feed(&mut engine, &frame(0x82, &[0; 100]), now);
@@ -277,7 +277,7 @@ fn reading_pauses_at_the_bound_and_goes_on_at_half_of_it() {
 #[test]
 fn while_the_peers_close_is_awaited_messages_are_drained_within_the_bound() {
     let config = Config { max_size: 1 << 20, max_buffered: 1000, ..unlimited() };
-    let mut engine = Connection::new(config, Box::new(|| [0; 4]));
+    let mut engine = Connection::new(&config, Box::new(|| [0; 4]));
     let now = Instant::now();
     engine.send_close(Close::new(CloseCode::NORMAL, ""), now).unwrap();
     for _ in 0..10_000 {

@@ -65,7 +65,7 @@ fn engine(overflow: Overflow, bound: usize, agreed: Option<Agreed>) -> Connectio
         deflate: agreed.map(deflate),
         ..unlimited()
     };
-    Connection::new(config, Box::new(keys()))
+    Connection::new(&config, Box::new(keys()))
 }
 
 /// All frames, and where each message ends.
