@@ -81,7 +81,7 @@ fn exchange(engine: &mut Connection, message: &[u8], cut: Cut) -> Result<Vec<u8>
         engine.receive_bytes(piece.len(), now);
     }
     match engine.failure() {
-        Some(failure) => Err(failure.close_code()),
+        Some(failure) => Err(failure.close().code),
         None => Ok(engine.take(|_, bytes| bytes.to_vec()).expect("a whole message")),
     }
 }
