@@ -6,6 +6,8 @@ VENV ?= .venv
 # `make test PROFILE=dev` builds in seconds instead of a minute; figures need the release profile.
 PROFILE ?= release
 PYTEST_ARGS ?=
+# Most tests wait most of the time; `make test TEST_JOBS=0` runs them one by one.
+TEST_JOBS ?= 4
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
 ATTACKS_ARGS ?=
@@ -66,7 +68,7 @@ test-rust: cargo ## the lower layers; needs no Python
 	cargo test $(CARGO_ARGS) --no-default-features --features net
 
 test-python: $(BUILT) ## the package, through its Python face
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest --numprocesses=$(TEST_JOBS) --dist=worksteal $(PYTEST_ARGS)
 
 check: check-layers check-rust check-python check-stubs check-dependencies ## formatting, lints, layers, types, crates
 

@@ -17,7 +17,7 @@ pub struct Care {
     pub write_limit: usize,
     /// How long a loop may leave its links alone until it is looked after them.
     pub sweep: Duration,
-    /// How long the lifeline stands in for a loop that has stalled; None: for as long as it takes.
+    /// How long a loop may leave unheard that there is something for it; None: for ever.
     pub app_stall_timeout: Option<Duration>,
 }
 
@@ -26,8 +26,8 @@ pub struct Care {
 pub(super) enum Attendant {
     #[default]
     Loop,
-    /// The lifeline, since the loop has stalled, from this time on.
-    StandIn(Box<Attendance>, Instant),
+    /// The lifeline, since the loop has stalled.
+    StandIn(Box<Attendance>),
     /// The lifeline for good: the loop cannot watch sockets.
     Lifeline(Box<Attendance>),
 }
@@ -67,7 +67,7 @@ impl Link {
             open.catch_up(now);
         }
         open.engine.handle_timeout(now);
-        open.lose_patience(now);
+        self.lose_patience(&mut open, now);
         // What is kept back for more to leave with it stays where it is.
         if open.wants() != before || open.engine.unsent() != unsent {
             self.tell(open, before);
@@ -82,7 +82,7 @@ impl Link {
     }
 
     /// Has the lifeline stand in for the loop, if it has not served the link since it was asked.
-    pub(super) fn stand_in(self: &Arc<Self>, served: u64, now: Instant) {
+    pub(super) fn stand_in(self: &Arc<Self>, served: u64) {
         let Some(mut open) = self.try_lock() else { return };
         if open.served != served || open.unserved().is_none() {
             return;
@@ -93,11 +93,20 @@ impl Link {
             return;
         };
         open.takeovers += 1;
-        open.attendant = Attendant::StandIn(Box::new(attendance), now);
-        self.remind(&mut open);
+        open.attendant = Attendant::StandIn(Box::new(attendance));
         drop(open);
         // So that the loop comes back to its link as soon as it can.
         self.wake();
+    }
+
+    /// An application that is dead is not to look alive for ever.
+    fn lose_patience(&self, open: &mut Open, now: Instant) {
+        if let (Some(timeout), Some(waker)) = (self.app_stall_timeout, self.waker())
+            && open.engine.phase() == Phase::Open
+            && waker.unheard_for(now) >= timeout
+        {
+            open.engine.give_up(timeout, now);
+        }
     }
 
     fn try_lock(&self) -> Option<MutexGuard<'_, Open>> {
@@ -145,6 +154,10 @@ impl Link {
             Arrived::Unparsed => open.parse(0),
         }
         self.tell(open, before);
+        if self.app_stall_timeout.is_some() {
+            // Whoever hears of everything shows that he is alive.
+            self.wake();
+        }
         Ok(())
     }
 

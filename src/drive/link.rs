@@ -28,6 +28,7 @@ const FLUSH_AGAIN: Duration = Duration::from_millis(10);
 pub struct Link {
     pub(super) open: Mutex<Open>,
     pub(super) sweep: Duration,
+    pub(super) app_stall_timeout: Option<Duration>,
     /// For the lifeline to keep.
     weak: Weak<Self>,
     compresses: bool,
@@ -50,12 +51,13 @@ impl Link {
     #[must_use]
     pub fn new(stream: Stream, early: &[u8], config: &Config, care: Care) -> Arc<Self> {
         let engine = Connection::new(config, Box::new(masks::fresh_key));
-        let mut open = Open::new(engine, stream, care);
+        let mut open = Open::new(engine, stream, care.write_limit);
         open.engine.handle_timeout(Instant::now());
         open.receive_early(early);
         let link = Arc::new_cyclic(|weak| Self {
             open: Mutex::new(open),
             sweep: care.sweep,
+            app_stall_timeout: care.app_stall_timeout,
             weak: Weak::clone(weak),
             compresses: config.deflate.is_some(),
             waker: OnceLock::new(),
@@ -97,9 +99,17 @@ impl Link {
 
     /// Has the driver look at what the link wants now. No lock is held.
     pub fn wake(&self) {
-        if let Some(waker) = self.waker.get() {
-            waker.wake();
+        if let Some(waker) = self.waker.get()
+            && waker.wake()
+            && let Some(timeout) = self.app_stall_timeout
+            && let Some(patience) = Instant::now().checked_add(timeout)
+        {
+            lifeline::remind(Weak::clone(&self.weak), patience);
         }
+    }
+
+    pub(super) fn waker(&self) -> Option<&Waker> {
+        self.waker.get()
     }
 
     /// The socket is readable: reads once, parses, answers. None where there is much to inflate: that is
@@ -160,7 +170,9 @@ impl Link {
 
     /// The socket is writable again.
     pub fn flush(&self) -> Wants {
-        self.settle(&mut self.lock())
+        let mut open = self.lock();
+        open.served += 1;
+        self.settle(&mut open)
     }
 
     /// None where there is no room for it yet: then nothing has been sent. Who gives up waiting for room
@@ -380,7 +392,7 @@ impl Link {
 
     /// Tells the lifeline when something is due, if that is sooner than it has been told.
     pub(super) fn remind(&self, open: &mut Open) {
-        if let Some(due) = open.due()
+        if let Some(due) = open.engine.poll_timeout()
             && open.told.is_none_or(|told| due < told)
         {
             open.told = Some(due);

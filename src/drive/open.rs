@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::care::{Attendant, Care};
+use super::care::Attendant;
 use super::lifeline::{Attention, Unserved, Watch};
 use super::pool;
 use super::stream::{Received, Stream, StreamEnd, fault};
@@ -32,7 +32,7 @@ pub(super) struct Open {
     pub(super) watch: Option<Watch>,
     pub(super) hung_up: bool,
     pub(super) failure: Option<StreamEnd>,
-    pub(super) care: Care,
+    pub(super) write_limit: usize,
     /// Output is kept back for more to leave with it.
     pub(super) held: bool,
     /// The socket did not take all the output.
@@ -108,14 +108,14 @@ pub enum Cause {
 }
 
 impl Open {
-    pub(super) fn new(engine: Connection, stream: Stream, care: Care) -> Self {
+    pub(super) fn new(engine: Connection, stream: Stream, write_limit: usize) -> Self {
         Self {
             engine,
             stream: Some(stream),
             watch: None,
             hung_up: false,
             failure: None,
-            care,
+            write_limit,
             held: false,
             blocked: false,
             output_failed: false,
@@ -244,27 +244,6 @@ impl Open {
         self.engine.excuse_pong(now);
     }
 
-    /// When the clock is to be looked at for this link.
-    pub(super) fn due(&self) -> Option<Instant> {
-        let patience = match (&self.attendant, self.care.app_stall_timeout) {
-            (Attendant::StandIn(_, since), Some(timeout)) if self.engine.phase() == Phase::Open => {
-                since.checked_add(timeout)
-            }
-            _ => None,
-        };
-        self.engine.poll_timeout().into_iter().chain(patience).min()
-    }
-
-    /// An application that is dead is not to look alive for ever.
-    pub(super) fn lose_patience(&mut self, now: Instant) {
-        if let (Attendant::StandIn(_, since), Some(timeout)) =
-            (&self.attendant, self.care.app_stall_timeout)
-            && now.saturating_duration_since(*since) >= timeout
-        {
-            self.engine.give_up(timeout, now);
-        }
-    }
-
     /// The socket, if the loop is to serve it.
     pub(super) fn unserved(&self) -> Option<Unserved> {
         let wants = self.wants();
@@ -278,13 +257,13 @@ impl Open {
 
     /// The loop is there again.
     pub(super) fn hand_back(&mut self) {
-        if matches!(self.attendant, Attendant::StandIn(..)) {
+        if matches!(self.attendant, Attendant::StandIn(_)) {
             self.attendant = Attendant::Loop;
         }
     }
 
     fn call_attendant(&self, read: bool, write: bool) {
-        if let Attendant::StandIn(attendance, _) | Attendant::Lifeline(attendance) = &self.attendant
+        if let Attendant::StandIn(attendance) | Attendant::Lifeline(attendance) = &self.attendant
             && self.attention != (Attention { read, write })
         {
             attendance.call();
@@ -343,7 +322,7 @@ impl Open {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.engine.unsent() <= self.care.write_limit
+        self.engine.unsent() <= self.write_limit
     }
 
     /// Whether a whole message may be sent.

@@ -2,8 +2,8 @@
 //! what it rings.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::lifeline;
 
@@ -12,8 +12,8 @@ pub struct Waker {
     wake: Arc<dyn Fn() + Send + Sync>,
     /// Whether `wake` may wait for Python.
     waits: bool,
-    /// Woken, and not yet heard: once is enough.
-    rung: Arc<AtomicBool>,
+    /// Since when the driver has been told and has not looked: once is enough.
+    rung: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Waker {
@@ -27,9 +27,14 @@ impl Waker {
         Self { waits: true, ..Self::new(wake) }
     }
 
-    pub(super) fn wake(&self) {
-        if self.rung.swap(true, Ordering::AcqRel) {
-            return;
+    /// Whether that was news to the driver.
+    pub(super) fn wake(&self) -> bool {
+        {
+            let mut rung = self.rung();
+            if rung.is_some() {
+                return false;
+            }
+            *rung = Some(Instant::now());
         }
         if self.waits {
             let wake = Arc::clone(&self.wake);
@@ -40,11 +45,21 @@ impl Waker {
         } else {
             (self.wake)();
         }
+        true
     }
 
     /// The driver looks now: what comes after this is to wake it again.
     pub(super) fn heard(&self) {
-        self.rung.store(false, Ordering::Release);
+        *self.rung() = None;
+    }
+
+    /// How long the driver has known that it should look, and has not.
+    pub(super) fn unheard_for(&self, now: Instant) -> Duration {
+        self.rung().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    fn rung(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.rung.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

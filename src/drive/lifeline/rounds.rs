@@ -119,7 +119,7 @@ impl Rounds {
         };
         for Suspect { link, served } in suspects {
             if let Some(link) = link.upgrade() {
-                link.stand_in(served, now);
+                link.stand_in(served);
             }
         }
     }
