@@ -378,7 +378,7 @@ async def test_a_violation_comes_after_the_messages_before_it(raw_peer: MakeRawP
 async def test_a_flood_is_received_whole_and_leaves_others_their_turns(
     raw_peer: MakeRawPeer,
 ) -> None:
-    count = 50_000
+    count = 200_000
     checksum = 0
     flood = b"".join(frames.binary(number.to_bytes(4, "big") * 8) for number in range(count))
     turns = 0

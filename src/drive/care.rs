@@ -103,7 +103,7 @@ impl Link {
     fn lose_patience(&self, open: &mut Open, now: Instant) {
         if let (Some(timeout), Some(waker)) = (self.app_stall_timeout, self.waker())
             && open.engine.phase() == Phase::Open
-            && waker.unheard_for(now) >= timeout
+            && waker.patience(timeout).is_some_and(|end| end <= now)
         {
             open.engine.give_up(timeout, now);
         }

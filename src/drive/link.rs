@@ -101,10 +101,9 @@ impl Link {
     pub fn wake(&self) {
         if let Some(waker) = self.waker.get()
             && waker.wake()
-            && let Some(timeout) = self.app_stall_timeout
-            && let Some(patience) = Instant::now().checked_add(timeout)
+            && self.app_stall_timeout.is_some()
         {
-            lifeline::remind(Weak::clone(&self.weak), patience);
+            self.remind(&mut self.lock());
         }
     }
 
@@ -392,7 +391,8 @@ impl Link {
 
     /// Tells the lifeline when something is due, if that is sooner than it has been told.
     pub(super) fn remind(&self, open: &mut Open) {
-        if let Some(due) = open.engine.poll_timeout()
+        let patience = self.waker().and_then(|waker| waker.patience(self.app_stall_timeout?));
+        if let Some(due) = open.engine.poll_timeout().into_iter().chain(patience).min()
             && open.told.is_none_or(|told| due < told)
         {
             open.told = Some(due);

@@ -53,9 +53,9 @@ impl Waker {
         *self.rung() = None;
     }
 
-    /// How long the driver has known that it should look, and has not.
-    pub(super) fn unheard_for(&self, now: Instant) -> Duration {
-        self.rung().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    /// When the driver will have known for so long that it should look, and has not.
+    pub(super) fn patience(&self, timeout: Duration) -> Option<Instant> {
+        self.rung().and_then(|since| since.checked_add(timeout))
     }
 
     fn rung(&self) -> MutexGuard<'_, Option<Instant>> {

@@ -78,7 +78,7 @@ pub(super) struct Inbox {
     message: Option<Assembly>,
     max_size: u64,
     /// With permessage-deflate, which also makes RSV1 meaningful.
-    inflater: Option<Inflater>,
+    inflater: Option<Box<Inflater>>,
     /// Data is passed over: a message has been dropped already, and none may be missing before another.
     discarding: bool,
     /// When the bytes came that are being parsed, and when those of the message did that was taken last.
@@ -94,7 +94,7 @@ impl Inbox {
             queue,
             message: None,
             max_size,
-            inflater,
+            inflater: inflater.map(Box::new),
             discarding: false,
             now: None,
             taken_at: None,

@@ -23,7 +23,8 @@ pub(super) struct Outbox {
     fragmented: Option<Fragmented>,
     late_pong: Option<Vec<u8>>,
     keys: MaskKeys,
-    compression: Option<Compression>,
+    /// Boxed, as all that only compression needs: most connections that idle have none.
+    compression: Option<Box<Compression>>,
     traffic: Traffic,
 }
 
@@ -46,7 +47,7 @@ impl fmt::Debug for Outbox {
 
 impl Outbox {
     pub(super) fn new(keys: MaskKeys, deflate: Option<&Deflate>) -> Self {
-        let compression = deflate.and_then(Compression::new);
+        let compression = deflate.and_then(Compression::new).map(Box::new);
         let (buffer, written, fragmented, late_pong) = (Vec::new(), 0, None, None);
         let traffic = Traffic::default();
         Self { buffer, written, fragmented, late_pong, keys, compression, traffic }

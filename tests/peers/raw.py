@@ -62,6 +62,8 @@ class Session:
         self.frames: list[Frame] = []
         self.ending: str | None = None
         self._closed = False
+        # What comes after that is TLS's, and nobody takes it apart any more.
+        self._without_tls = False
         self._close_sent = False
         self._unread = b""
 
@@ -129,6 +131,7 @@ class Session:
 
     def finish(self) -> None:
         """End our direction of the TCP connection: FIN, and nothing of TLS's before it."""
+        self._without_tls = isinstance(self.stream, ssl.SSLSocket)
         self.stream.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
@@ -147,6 +150,9 @@ class Session:
 
     def see_off(self) -> None:
         """What a good server does at the end: answer the client's Close, then close first."""
+        if self._without_tls:
+            self.wait_for_end()
+            return
         try:
             while not self._closed:
                 frame = self.receive()

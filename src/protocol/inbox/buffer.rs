@@ -32,7 +32,7 @@ pub(super) struct Buffer {
     assembled: usize,
     parsed: usize,
     end: usize,
-    apart: Option<Store>,
+    apart: Option<Box<Store>>,
 }
 
 /// Payloads that live apart from the wire's bytes.
@@ -59,7 +59,7 @@ impl From<Malformed> for InflateError {
 
 impl Buffer {
     pub(super) fn new(apart: bool) -> Self {
-        let apart = apart.then(Store::default);
+        let apart = apart.then(Box::default);
         Self { wire: Vec::new(), origin: 0, assembled: 0, parsed: 0, end: 0, apart }
     }
 

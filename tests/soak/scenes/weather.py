@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SCHEMES = ("ws", "wss")
 NUMBERS = 10**5
 PING_TIMEOUT = 10
-STORM_SECONDS = float(os.environ.get("STORM_SECONDS", "600"))
+STORM_SECONDS = float(os.environ.get("SOAK_STORM_SECONDS", "600"))
 # What a plain socket does in the same time, less what the weather alone may make of it.
 THROUGHPUT = 0.9
 PATIENCE = 300.0
