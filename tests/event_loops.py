@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -23,10 +23,10 @@ TIME_LIMIT = 20.0
 class BlindEventLoop(asyncio.SelectorEventLoop):
     """A loop that watches no sockets for others, as Windows' proactor loop does not."""
 
-    def add_reader(self, *_: Any) -> NoReturn:
+    def add_reader(self, *_: Any) -> None:  # type: ignore[override]
         raise NotImplementedError
 
-    def add_writer(self, *_: Any) -> NoReturn:
+    def add_writer(self, *_: Any) -> None:  # type: ignore[override]
         raise NotImplementedError
 
     # What the loop watches for itself it may let go of.

@@ -150,7 +150,7 @@ class Session:
 
     def see_off(self) -> None:
         """What a good server does at the end: answer the client's Close, then close first."""
-        if self._without_tls:
+        if self._without_tls and not self._closed:
             self.wait_for_end()
             return
         try:
