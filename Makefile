@@ -8,6 +8,7 @@ PROFILE ?= release
 PYTEST_ARGS ?=
 # Most tests wait most of the time; `make test TEST_JOBS=0` runs them one by one.
 TEST_JOBS ?= 4
+IN_PARALLEL := --numprocesses=$(TEST_JOBS) --dist=worksteal
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
 ATTACKS_ARGS ?=
@@ -68,7 +69,7 @@ test-rust: cargo ## the lower layers; needs no Python
 	cargo test $(CARGO_ARGS) --no-default-features --features net
 
 test-python: $(BUILT) ## the package, through its Python face
-	$(PY) -m pytest --numprocesses=$(TEST_JOBS) --dist=worksteal $(PYTEST_ARGS)
+	$(PY) -m pytest $(IN_PARALLEL) $(PYTEST_ARGS)
 
 check: check-layers check-rust check-python check-stubs check-dependencies ## formatting, lints, layers, types, crates
 
@@ -113,7 +114,7 @@ format: $(VENV)/.group-check ## lays out Rust and Python
 # Hostile servers and the other parser try the engine, which is the same for each interpreter.
 ENGINE_ONLY := --ignore=tests/hostile --ignore=tests/test_differential.py
 matrix: $(VENV)/.group-build ## a wheel and the Python tests on every CPython found, 3.10 to 3.14
-	PROFILE=$(PROFILE) $(PY) tools/matrix.py $(MATRIX_ARGS) -- $(ENGINE_ONLY) $(PYTEST_ARGS)
+	PROFILE=$(PROFILE) $(PY) tools/matrix.py $(MATRIX_ARGS) -- $(ENGINE_ONLY) $(IN_PARALLEL) $(PYTEST_ARGS)
 
 conformance: $(BUILT) ## the Autobahn testsuite against both faces, on plain TCP and on TLS
 	PYTHONPATH=tests $(PY) -m conformance $(CONFORMANCE_ARGS)

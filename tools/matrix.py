@@ -2,7 +2,8 @@
 
 Each wheel goes into a fresh environment whose PATH knows no Rust: what passes there is what a user
 gets. Interpreters are looked for in pyenv's versions and on PATH, free-threaded builds included.
-`--others` leaves out the version that runs this: where `make test` has been, it is known.
+`--others` leaves out the version that runs this: where `make test` has been, it is known. `--ends`
+are the oldest and the newest of these.
 PROFILE=dev builds in a third of the time, with the checks of a debug build. Arguments after `--` go
 to pytest.
 """
@@ -43,12 +44,14 @@ class Interpreter(NamedTuple):
 def main() -> int:
     """Runs the matrix and prints what became of each interpreter."""
     arguments = sys.argv[1:]
-    others = arguments[:1] == ["--others"]
-    pytest_arguments = [each for each in arguments[others:] if each != "--"]
+    choice = arguments[0] if arguments[:1] in (["--others"], ["--ends"]) else ""
+    pytest_arguments = [each for each in arguments[bool(choice) :] if each != "--"]
     interpreters = found_interpreters()
-    if others:
+    if choice:
         here = platform.python_version()
         interpreters = [each for each in interpreters if each.version != here]
+    if choice == "--ends":
+        interpreters = interpreters[:1] + interpreters[1:][-1:]
     print("CPython", ", ".join(interpreter.name for interpreter in interpreters) or "not found")
     outcomes = {}
     for interpreter in interpreters:
