@@ -51,11 +51,6 @@ impl Link {
         self.sweep
     }
 
-    /// Whether there is nothing left to care for. Who holds the lock is about to know.
-    pub(super) fn is_released(&self) -> bool {
-        self.try_lock().is_some_and(|open| open.stream.is_none())
-    }
-
     /// The time has come that the rounds were told: does what is due.
     pub(super) fn keep_deadline(&self, told: Instant, now: Instant) {
         let mut open = self.lock();

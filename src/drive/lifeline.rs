@@ -115,9 +115,14 @@ pub(super) fn enlist(link: &Arc<Link>) {
     with_running(|running| running.rounds.enlist(link));
 }
 
-/// Has the rounds come by this link at that time.
-pub(super) fn remind(link: Weak<Link>, at: Instant) {
-    with_running(|running| running.rounds.remind(link, at));
+/// Has the rounds come by this link at that time, and no more at the one they were told before.
+pub(super) fn remind(link: &Weak<Link>, told: Option<Instant>, at: Instant) {
+    with_running(|running| running.rounds.remind(link, told, at));
+}
+
+/// The link is gone.
+pub(super) fn forget(link: &Weak<Link>, told: Option<Instant>) {
+    with_running(|running| running.rounds.forget(link, told));
 }
 
 /// Does what may wait for Python where the lifeline does not have to. False where there is no thread for

@@ -395,8 +395,14 @@ impl Link {
         if let Some(due) = open.engine.poll_timeout().into_iter().chain(patience).min()
             && open.told.is_none_or(|told| due < told)
         {
-            open.told = Some(due);
-            lifeline::remind(Weak::clone(&self.weak), due);
+            lifeline::remind(&self.weak, open.told.replace(due), due);
         }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let told = self.open.get_mut().unwrap_or_else(PoisonError::into_inner).told;
+        lifeline::forget(&self.weak, told);
     }
 }

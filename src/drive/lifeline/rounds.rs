@@ -3,8 +3,7 @@
 //!
 //! An idle connection costs one entry of a poll(2) a second, and a message nothing.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -31,25 +30,24 @@ pub(super) struct Rounds {
     changed: Notify,
 }
 
+/// A link by its address, which is its own for as long as somebody may ask for it. It is taken out of the
+/// plan with its end, for even a weak reference keeps its memory.
+type Id = usize;
+
 #[derive(Default)]
 struct Plan {
-    links: Vec<Weak<Link>>,
+    links: BTreeMap<Id, Weak<Link>>,
     sweep: Option<Instant>,
     /// Links that have something to read or to write, and when to see whether they still have.
     suspects: Vec<Suspect>,
     look_again: Option<Instant>,
-    deadlines: BinaryHeap<Reverse<Deadline>>,
+    deadlines: BTreeMap<(Instant, Id), Weak<Link>>,
 }
 
 struct Suspect {
     link: Weak<Link>,
     /// How often it had been served.
     served: u64,
-}
-
-struct Deadline {
-    at: Instant,
-    link: Weak<Link>,
 }
 
 /// A link's socket, where its loop may be leaving it alone.
@@ -79,7 +77,7 @@ pub(super) async fn make(rounds: Arc<Rounds>) {
 impl Rounds {
     pub(super) fn enlist(&self, link: &Arc<Link>) {
         let mut plan = self.plan();
-        plan.links.push(Arc::downgrade(link));
+        plan.links.insert(Arc::as_ptr(link) as Id, Arc::downgrade(link));
         let sweep = Instant::now() + link.sweep();
         if plan.sweep.is_none_or(|next| sweep < next) {
             plan.sweep = Some(sweep);
@@ -87,19 +85,33 @@ impl Rounds {
         }
     }
 
-    pub(super) fn remind(&self, link: Weak<Link>, at: Instant) {
+    /// Has the link come to at that time, in place of the one it was told before.
+    pub(super) fn remind(&self, link: &Weak<Link>, told: Option<Instant>, at: Instant) {
+        let id = link.as_ptr() as Id;
         let mut plan = self.plan();
+        if let Some(told) = told {
+            plan.deadlines.remove(&(told, id));
+        }
         let sooner = plan.next().is_none_or(|next| at < next);
-        plan.deadlines.push(Reverse(Deadline { at, link }));
+        plan.deadlines.insert((at, id), Weak::clone(link));
         if sooner {
             self.changed.notify_one();
         }
     }
 
+    pub(super) fn forget(&self, link: &Weak<Link>, told: Option<Instant>) {
+        let id = link.as_ptr() as Id;
+        let mut plan = self.plan();
+        let link = plan.links.remove(&id);
+        let deadline = told.and_then(|told| plan.deadlines.remove(&(told, id)));
+        drop(plan);
+        drop((link, deadline));
+    }
+
     fn keep_deadlines(&self) {
         let now = Instant::now();
         let due = self.plan().take_due(now);
-        for Deadline { at, link } in due {
+        for (at, link) in due {
             if let Some(link) = link.upgrade() {
                 link.keep_deadline(at, now);
             }
@@ -127,15 +139,14 @@ impl Rounds {
     /// Looks at every link, if it is time for that.
     fn sweep(&self) {
         let now = Instant::now();
-        let mut links = {
+        let links: Vec<_> = {
             let mut plan = self.plan();
             if plan.sweep.is_none_or(|sweep| now < sweep) {
                 return;
             }
             plan.sweep = None;
-            std::mem::take(&mut plan.links)
+            plan.links.values().cloned().collect()
         };
-        links.retain(|link| link.upgrade().is_some_and(|link| !link.is_released()));
         let (mut shortest, mut suspects) = (LONGEST_SWEEP, Vec::new());
         for some in links.chunks(TOGETHER) {
             let some: Vec<_> = some.iter().filter_map(Weak::upgrade).collect();
@@ -153,8 +164,6 @@ impl Rounds {
             let next = now + shortest;
             plan.sweep = Some(plan.sweep.map_or(next, |sweep| sweep.min(next)));
         }
-        links.append(&mut plan.links);
-        plan.links = links;
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
@@ -164,21 +173,22 @@ impl Rounds {
 
 impl Plan {
     fn next(&self) -> Option<Instant> {
-        let deadline = self.deadlines.peek().map(|Reverse(deadline)| deadline.at);
+        let deadline = self.deadlines.keys().next().map(|(at, _)| *at);
         self.sweep.into_iter().chain(self.look_again).chain(deadline).min()
     }
 
     /// The deadlines that have come, and a few that come within a second.
-    fn take_due(&mut self, now: Instant) -> Vec<Deadline> {
+    fn take_due(&mut self, now: Instant) -> Vec<(Instant, Weak<Link>)> {
         let (mut due, mut early) = (Vec::new(), EARLY);
-        while let Some(Reverse(next)) = self.deadlines.peek() {
-            if next.at > now {
-                if early == 0 || next.at > now + LONGEST_SWEEP {
+        while let Some(next) = self.deadlines.first_entry() {
+            let at = next.key().0;
+            if at > now {
+                if early == 0 || at > now + LONGEST_SWEEP {
                     break;
                 }
                 early -= 1;
             }
-            due.extend(self.deadlines.pop().map(|Reverse(deadline)| deadline));
+            due.push((at, next.remove()));
         }
         due
     }
@@ -208,24 +218,4 @@ fn unserved(links: &[Arc<Link>]) -> Vec<Suspect> {
             served: unserved.served,
         })
         .collect()
-}
-
-impl PartialEq for Deadline {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-
-impl Eq for Deadline {}
-
-impl PartialOrd for Deadline {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Deadline {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.at.cmp(&other.at)
-    }
 }
