@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +13,7 @@ from aiowebsocket import AioWebSocket, ConnectionClosed, connect
 from hostile.faces import FACES
 from peers import frames
 from peers.scripts import echo
+from soak import descriptors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -28,12 +28,11 @@ pytestmark = [
     pytest.mark.parametrize("face", FACES),
 ]
 
-DESCRIPTORS = "/dev/fd"
 # So many rounds of the loop, then so many seconds: before, while and after the call does its work.
 POINTS = [*((rounds, None) for rounds in range(8)), *((0, n / 1000) for n in (0.5, 1, 2, 4, 8))]
 
 needs_descriptors = pytest.mark.skipif(
-    not os.path.isdir(DESCRIPTORS), reason="this system does not tell which descriptors are open"
+    not os.path.isdir("/dev/fd"), reason="this system does not tell which descriptors are open"
 )
 
 
@@ -61,25 +60,13 @@ def messages(client: Any) -> AsyncIterator[Any]:
     return aiter(client._ws if hasattr(client, "_ws") else client._aws.manipulator)
 
 
-def count_descriptors() -> int:
-    return len(os.listdir(DESCRIPTORS))
-
-
-async def settled(base: int) -> int:
-    """How many descriptors are open, once there are no more than `base` or patience ends."""
-    end = time.monotonic() + 5
-    while count_descriptors() > base and time.monotonic() < end:  # noqa: ASYNC110 (nothing tells)
-        await asyncio.sleep(0.01)
-    return count_descriptors()
-
-
 @needs_descriptors
 async def test_connect_cancelled_at_any_point_leaves_no_socket(
     websockets_server: ServerProcess, scheme: str, face: str
 ) -> None:
     uri = websockets_server.uri(scheme)
     await (await opened(face, uri)).close()
-    base = count_descriptors()
+    base = descriptors.count()
     outcomes = []
     for point in POINTS * 3:
         client = FACES[face](uri)
@@ -87,7 +74,7 @@ async def test_connect_cancelled_at_any_point_leaves_no_socket(
         if not outcomes[-1]:
             await client.close()
     assert True in outcomes
-    assert await settled(base) <= base
+    assert await descriptors.settled(base) <= base
 
 
 @needs_descriptors
@@ -96,7 +83,7 @@ async def test_a_close_cancelled_at_any_point_leaves_no_socket(
 ) -> None:
     uri = websockets_server.uri(scheme)
     await (await opened(face, uri)).close()
-    base = count_descriptors()
+    base = descriptors.count()
     outcomes = []
     # A task cancelled before its first step has not begun to close.
     for point in POINTS[1:]:
@@ -106,7 +93,7 @@ async def test_a_close_cancelled_at_any_point_leaves_no_socket(
             await asyncio.wait_for(client.receive(), 5)
         assert client.close_code == 1000
     assert True in outcomes
-    assert await settled(base) <= base
+    assert await descriptors.settled(base) <= base
 
 
 async def test_a_send_cancelled_at_any_point_is_whole_or_not_there(
@@ -179,7 +166,7 @@ async def test_a_body_cancelled_at_any_point_and_again_while_it_closes_leaves_no
                 await converse.send("x")
                 await (converse.receive() if face == "AioWebSocket" else converse.recv())
 
-    base = count_descriptors()
+    base = descriptors.count()
     for rounds, seconds in POINTS:
         for again in range(4):
             task = asyncio.ensure_future(live())
@@ -192,7 +179,7 @@ async def test_a_body_cancelled_at_any_point_and_again_while_it_closes_leaves_no
             task.cancel()
             await asyncio.wait([task])
             assert task.cancelled()
-    assert await settled(base) <= base
+    assert await descriptors.settled(base) <= base
 
 
 async def test_a_connection_outlives_any_number_of_cancelled_calls(

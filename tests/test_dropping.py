@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import threading
-import time
 import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from aiowebsocket import AioWebSocket, connect
 from peers import frames
 from peers.raw import Session
 from peers.scripts import sends
+from soak import descriptors
 
 if TYPE_CHECKING:
     from conftest import MakeRawPeer
@@ -28,9 +28,8 @@ pytestmark = [
     pytest.mark.parametrize("face", ["connect", "AioWebSocket"]),
 ]
 
-DESCRIPTORS = "/dev/fd"
 needs_descriptors = pytest.mark.skipif(
-    not os.path.isdir(DESCRIPTORS), reason="this system does not tell which descriptors are open"
+    not os.path.isdir("/dev/fd"), reason="this system does not tell which descriptors are open"
 )
 
 
@@ -71,12 +70,12 @@ async def test_one_that_is_dropped_warns_says_1001_and_closes_its_socket(
     held: list[Any] = []
     for peer in peers:
         # The first has what the process and the loop keep opened as well.
-        base = count_descriptors()
+        base = descriptors.count()
         held.append(await opened(face, peer.uri))
         with pytest.warns(ResourceWarning, match="unclosed connection"):
             held.clear()
         await assert_left(peer)
-    assert await settled(base) <= base
+    assert await descriptors.settled(base) <= base
 
 
 @needs_descriptors
@@ -142,24 +141,12 @@ async def test_many_that_are_dropped_leave_nothing(
     with pytest.warns(ResourceWarning):
         held.clear()
     await collect()
-    base, objects = count_descriptors(), len(gc.get_objects())
+    base, objects = descriptors.count(), len(gc.get_objects())
     for _ in range(5):
         held = list(await asyncio.gather(*(opened(face, uri) for _ in range(10))))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             held.clear()
             await collect()
-    assert await settled(base) <= base
+    assert await descriptors.settled(base) <= base
     assert len(gc.get_objects()) < objects + 50
-
-
-def count_descriptors() -> int:
-    return len(os.listdir(DESCRIPTORS))
-
-
-async def settled(base: int) -> int:
-    """How many descriptors are open, once there are no more than `base` or patience ends."""
-    end = time.monotonic() + 5
-    while count_descriptors() > base and time.monotonic() < end:  # noqa: ASYNC110 (nothing tells)
-        await asyncio.sleep(0.01)
-    return count_descriptors()

@@ -11,7 +11,6 @@ import asyncio
 import gc
 import itertools
 import json
-import os
 import random
 import sys
 import time
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import aiowebsocket
 import event_loops
 from hostile import faces
+from soak import descriptors
 from soak.letters import letter, name
 
 if TYPE_CHECKING:
@@ -167,13 +167,13 @@ async def main(seconds: float, tasks: int, uris: list[str]) -> None:
     pairs = list(itertools.product(FACES, uris))
     # What is kept for the life of a process and of a loop is open before we count.
     await asyncio.gather(*(Storm().live(*pair, time.monotonic() + 0.1) for pair in pairs))
-    descriptors = await settled(0, 0.5)
+    base = await descriptors.settled(0, 0.5)
     storm = Storm()
     living = (pairs[number % len(pairs)] for number in range(tasks))
     until = time.monotonic() + seconds
     await asyncio.gather(*(storm.live(*pair, until) for pair in living))
     gc.collect()
-    left = await settled(descriptors, 5.0) - descriptors
+    left = await descriptors.settled(base, 5.0) - base
     report = {
         "outcomes": storm.outcomes,
         "wrongs": storm.wrongs,
@@ -182,19 +182,6 @@ async def main(seconds: float, tasks: int, uris: list[str]) -> None:
         "noises": noises,
     }
     print(json.dumps(report), flush=True)
-
-
-async def settled(base: int, patience: float) -> int:
-    """How many descriptors are open when there are no more than `base`, or patience has ended."""
-    end = time.monotonic() + patience
-    while (now := count()) > base and time.monotonic() < end:  # noqa: ASYNC110 (nothing tells)
-        await asyncio.sleep(0.05)
-    return now
-
-
-def count() -> int:
-    """How many descriptors are open."""
-    return len(os.listdir("/proc/self/fd"))
 
 
 if __name__ == "__main__":

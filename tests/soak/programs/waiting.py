@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import time
 
 import event_loops
 from aiowebsocket import ClientConnection, ConnectionClosed, connect
+from soak import descriptors
 
 PATIENCE = 60.0
 OPENED_AT_ONCE = 10
@@ -22,7 +22,7 @@ async def wait(uris: list[str], interval: float) -> None:
     """Open a connection to each, receive on all, and report every end."""
     # What the process and the loop keep is open before we count.
     await (await connect(uris[0])).close()
-    descriptors = open_descriptors()
+    base = descriptors.count()
     turns = asyncio.Semaphore(OPENED_AT_ONCE)
 
     async def opened(uri: str) -> ClientConnection:
@@ -33,7 +33,7 @@ async def wait(uris: list[str], interval: float) -> None:
     receiving = [asyncio.ensure_future(end(connection)) for connection in connections]
     print(json.dumps(len(connections)), flush=True)
     done, hung = await asyncio.wait(receiving, timeout=PATIENCE)
-    left = await settled(descriptors) - descriptors
+    left = await descriptors.settled(base, 1.0) - base
     print(json.dumps({"ends": [task.result() for task in done], "hung": len(hung), "left": left}))
     for task in hung:
         task.cancel()
@@ -49,19 +49,6 @@ async def end(connection: ClientConnection) -> tuple[float, str]:
         sent = ending.sent.code if ending.sent else None
         return at, f"{type(ending).__name__}, sent {sent}, {type(ending.__cause__).__name__}"
     return time.monotonic(), "a message"
-
-
-async def settled(base: int) -> int:
-    """How many descriptors are open when there are no more than `base`, or patience ends."""
-    end = time.monotonic() + 1
-    while open_descriptors() > base and time.monotonic() < end:  # noqa: ASYNC110 (nothing tells)
-        await asyncio.sleep(0.01)
-    return open_descriptors()
-
-
-def open_descriptors() -> int:
-    """How many descriptors of this process are open now."""
-    return len(os.listdir("/proc/self/fd"))
 
 
 if __name__ == "__main__":
