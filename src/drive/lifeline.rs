@@ -65,7 +65,8 @@ fn running(lifeline: &mut Option<Lifeline>) -> io::Result<&mut Lifeline> {
     } else {
         let runtime = thread("aiowebsocket-lifeline")?;
         let rounds = Arc::new(Rounds::default());
-        runtime.spawn(rounds::make(Arc::clone(&rounds)));
+        let made = Arc::clone(&rounds);
+        runtime.spawn_blocking(move || made.make());
         Lifeline { runtime, rounds, patient: None }
     };
     Ok(lifeline.insert(own))
@@ -94,6 +95,7 @@ impl Lifeline {
     }
 
     fn stop(self, patience: Duration) {
+        self.rounds.end();
         if let Some(patient) = self.patient {
             patient.shutdown_timeout(patience);
         }

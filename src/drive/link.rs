@@ -391,7 +391,8 @@ impl Link {
 
     /// Tells the lifeline when something is due, if that is sooner than it has been told.
     pub(super) fn remind(&self, open: &mut Open) {
-        let patience = self.waker().and_then(|waker| waker.patience(self.app_stall_timeout?));
+        let listening = self.waker().filter(|_| open.engine.phase() == Phase::Open);
+        let patience = listening.and_then(|waker| waker.patience(self.app_stall_timeout?));
         if let Some(due) = open.engine.poll_timeout().into_iter().chain(patience).min()
             && open.told.is_none_or(|told| due < told)
         {

@@ -1,21 +1,23 @@
 //! The lifeline's rounds: once a second it looks at every open link for those whose event loop leaves
 //! them alone, a moment later at these again, and whenever a deadline has come at its link.
 //!
-//! An idle connection costs one entry of a poll(2) a second, and a message nothing.
+//! An idle connection costs one entry of a poll(2) a second, and a message nothing. It has a thread of its
+//! own, which sleeps through: tokio's timer wakes twice for each second.
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tokio::sync::Notify;
-use tokio::time::timeout_at;
 
 use super::Link;
 
 /// How long a loop may leave a link alone before the next look, at most.
 pub const LONGEST_SWEEP: Duration = Duration::from_secs(1);
+/// However near a deadline is, others have a turn before.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 /// A suspicion is looked into after this part of a sweep: the loop may be about to come.
 const LOOK_AGAIN: u32 = 4;
 /// So many sockets are asked about at a time.
@@ -27,7 +29,7 @@ const EARLY: usize = 16;
 #[derive(Default)]
 pub(super) struct Rounds {
     plan: Mutex<Plan>,
-    changed: Notify,
+    changed: Condvar,
 }
 
 /// A link by its address, which is its own for as long as somebody may ask for it. It is taken out of the
@@ -42,6 +44,7 @@ struct Plan {
     suspects: Vec<Suspect>,
     look_again: Option<Instant>,
     deadlines: BTreeMap<(Instant, Id), Weak<Link>>,
+    over: bool,
 }
 
 struct Suspect {
@@ -59,29 +62,50 @@ pub(in crate::drive) struct Unserved {
     pub(in crate::drive) served: u64,
 }
 
-pub(super) async fn make(rounds: Arc<Rounds>) {
-    loop {
-        let Some(next) = rounds.plan().next() else {
-            rounds.changed.notified().await;
-            continue;
-        };
-        if timeout_at(next.into(), rounds.changed.notified()).await.is_err() {
-            rounds.keep_deadlines();
-            rounds.look_again();
-            rounds.sweep();
-            tokio::task::yield_now().await;
+impl Rounds {
+    /// Until the lifeline ends.
+    pub(super) fn make(&self) {
+        let mut last = None;
+        while self.wait() {
+            if last.is_some_and(|last: Instant| last.elapsed() < SHORTEST_PAUSE) {
+                thread::sleep(SHORTEST_PAUSE);
+            }
+            last = Some(Instant::now());
+            self.keep_deadlines();
+            self.look_again();
+            self.sweep();
         }
     }
-}
 
-impl Rounds {
+    pub(super) fn end(&self) {
+        self.plan().over = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until there is something to do; false at the end.
+    fn wait(&self) -> bool {
+        let mut plan = self.plan();
+        while !plan.over {
+            let left = plan.next().map(|next| next.saturating_duration_since(Instant::now()));
+            plan = match left {
+                Some(left) if left.is_zero() => return true,
+                Some(left) => {
+                    let waited = self.changed.wait_timeout(plan, left);
+                    waited.map_or_else(|poisoned| poisoned.into_inner().0, |(plan, _)| plan)
+                }
+                None => self.changed.wait(plan).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        false
+    }
+
     pub(super) fn enlist(&self, link: &Arc<Link>) {
         let mut plan = self.plan();
         plan.links.insert(Arc::as_ptr(link) as Id, Arc::downgrade(link));
         let sweep = Instant::now() + link.sweep();
         if plan.sweep.is_none_or(|next| sweep < next) {
             plan.sweep = Some(sweep);
-            self.changed.notify_one();
+            self.changed.notify_all();
         }
     }
 
@@ -95,7 +119,7 @@ impl Rounds {
         let sooner = plan.next().is_none_or(|next| at < next);
         plan.deadlines.insert((at, id), Weak::clone(link));
         if sooner {
-            self.changed.notify_one();
+            self.changed.notify_all();
         }
     }
 
