@@ -190,8 +190,8 @@ impl Inbox {
 
     /// Takes the oldest whole message. The slice lives in the buffer: copy it once, to where it goes.
     pub(super) fn take<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<R> {
-        let message = self.queue.pop()?;
-        self.taken_at = message.at;
+        let (message, at) = self.queue.pop()?;
+        self.taken_at = at;
         let end = message.start + message.length as u64;
         let result = read(message.kind, self.buffer.payload(message.start, end));
         if self.queue.is_empty() {
@@ -429,8 +429,8 @@ impl Inbox {
     fn enqueue(&mut self, kind: Kind, start: u64, length: usize, streamed: u64) {
         self.traffic.messages += 1;
         self.traffic.bytes += length as u64 + streamed;
-        let message = Queued { kind, start, length, at: self.now, begun: streamed > 0 };
-        if let Some(refused) = self.queue.push(message) {
+        let message = Queued { kind, start, length, begun: streamed > 0 };
+        if let Some(refused) = self.queue.push(message, self.now) {
             self.buffer.retract(refused.start);
         }
     }

@@ -26,8 +26,6 @@ pub(super) struct Queued {
     pub(super) kind: Kind,
     pub(super) start: u64,
     pub(super) length: usize,
-    /// When its last byte arrived.
-    pub(super) at: Option<Instant>,
     /// The user has taken a part of it already.
     pub(super) begun: bool,
 }
@@ -35,6 +33,8 @@ pub(super) struct Queued {
 #[derive(Debug)]
 pub(in crate::protocol) struct Queue {
     messages: VecDeque<Queued>,
+    /// When the last bytes of how many of them arrived, in their order: those of one read share a time.
+    arrivals: VecDeque<(usize, Option<Instant>)>,
     bytes: usize,
     bound: usize,
     overflow: Overflow,
@@ -44,7 +44,15 @@ pub(in crate::protocol) struct Queue {
 
 impl Queue {
     pub(in crate::protocol) const fn new(bound: usize, overflow: Overflow) -> Self {
-        Self { messages: VecDeque::new(), bytes: 0, bound, overflow, paused: false, dropped: 0 }
+        Self {
+            messages: VecDeque::new(),
+            arrivals: VecDeque::new(),
+            bytes: 0,
+            bound,
+            overflow,
+            paused: false,
+            dropped: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -92,11 +100,30 @@ impl Queue {
 
     /// Gives the message back that is not kept; the newest one is kept in any case where it is alone, or
     /// where the user has a part of it.
-    pub(super) fn push(&mut self, message: Queued) -> Option<Queued> {
+    #[inline]
+    pub(super) fn push(&mut self, message: Queued, at: Option<Instant>) -> Option<Queued> {
+        if self.bytes + message.length + MESSAGE_OVERHEAD > self.bound {
+            return self.push_beyond(message, at);
+        }
+        self.append(message, at);
+        None
+    }
+
+    #[inline]
+    fn append(&mut self, message: Queued, at: Option<Instant>) {
         self.bytes += message.length + MESSAGE_OVERHEAD;
+        self.messages.push_back(message);
+        match self.arrivals.back_mut() {
+            Some((count, last)) if *last == at => *count += 1,
+            _ => self.arrivals.push_back((1, at)),
+        }
+    }
+
+    /// More than may wait.
+    fn push_beyond(&mut self, message: Queued, at: Option<Instant>) -> Option<Queued> {
         let drops = matches!(self.overflow, Overflow::DropOldest | Overflow::DropNewest);
-        if !drops || !self.is_over() {
-            self.messages.push_back(message);
+        if !drops {
+            self.append(message, at);
             self.update_paused();
             return None;
         }
@@ -105,10 +132,9 @@ impl Queue {
         let refused = self.overflow == Overflow::DropNewest || first_is_begun;
         if refused && !message.begun && !self.is_empty() {
             self.dropped += 1;
-            self.bytes -= message.length + MESSAGE_OVERHEAD;
             return Some(message);
         }
-        self.messages.push_back(message);
+        self.append(message, at);
         while self.overflow == Overflow::DropOldest && self.is_over() && self.messages.len() > 1 {
             self.pop();
             self.dropped += 1;
@@ -116,19 +142,33 @@ impl Queue {
         None
     }
 
-    pub(super) fn pop(&mut self) -> Option<Queued> {
+    /// The oldest message, and when it arrived.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<(Queued, Option<Instant>)> {
         let message = self.messages.pop_front()?;
         self.bytes -= message.length + MESSAGE_OVERHEAD;
         if self.paused {
             self.update_paused();
         }
-        Some(message)
+        let (count, at) = self.arrivals.front_mut()?;
+        let at = *at;
+        *count -= 1;
+        if *count == 0 {
+            self.arrivals.pop_front();
+        }
+        Some((message, at))
     }
 
     pub(super) fn drop_newest(&mut self) {
         if let Some(message) = self.messages.pop_back() {
             self.bytes -= message.length + MESSAGE_OVERHEAD;
             self.dropped += 1;
+            if let Some((count, _)) = self.arrivals.back_mut() {
+                *count -= 1;
+                if *count == 0 {
+                    self.arrivals.pop_back();
+                }
+            }
         }
     }
 
@@ -144,16 +184,18 @@ mod tests {
     use super::*;
 
     fn message(start: u64, begun: bool) -> Queued {
-        Queued { kind: Kind::Binary, start, length: 68, at: None, begun }
+        Queued { kind: Kind::Binary, start, length: 68, begun }
     }
 
     /// Which messages are left of five, of which two have room.
     fn left_of_five(overflow: Overflow, first_is_begun: bool) -> (Vec<u64>, Vec<u64>, u64) {
         let mut queue = Queue::new(200, overflow);
-        let pushed = (0..5).map(|start| queue.push(message(start, first_is_begun && start == 0)));
+        let now = Some(Instant::now());
+        let pushed =
+            (0..5).map(|start| queue.push(message(start, first_is_begun && start == 0), now));
         let refused = pushed.flatten().map(|message| message.start).collect();
         let dropped = queue.dropped();
-        let left = std::iter::from_fn(|| queue.pop()).map(|message| message.start).collect();
+        let left = std::iter::from_fn(|| queue.pop()).map(|(message, _)| message.start).collect();
         assert_eq!(queue.bytes(), 0);
         (left, refused, dropped)
     }
@@ -172,7 +214,7 @@ mod tests {
     fn a_message_that_is_too_long_for_the_queue_is_kept_while_it_is_alone() {
         for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
             let mut queue = Queue::new(10, overflow);
-            assert!(queue.push(message(0, false)).is_none());
+            assert!(queue.push(message(0, false), None).is_none());
             assert_eq!((queue.len(), queue.dropped()), (1, 0));
         }
     }
@@ -181,7 +223,7 @@ mod tests {
     fn reading_pauses_above_the_bound_and_goes_on_at_half_of_it() {
         let mut queue = Queue::new(200, Overflow::Block);
         let pauses = [false, false, true].map(|expected| {
-            queue.push(message(0, false));
+            queue.push(message(0, false), None);
             (queue.is_paused(), expected)
         });
         assert!(pauses.iter().all(|(paused, expected)| paused == expected), "{pauses:?}");
