@@ -114,8 +114,9 @@ impl Inbox {
     }
 
     /// The time of the messages that are parsed from here on.
-    pub(super) const fn arrived_at(&mut self, now: Instant) {
+    pub(super) fn arrived_at(&mut self, now: Instant) {
         self.now = Some(now);
+        self.queue.arrive(now);
     }
 
     /// How many bytes are missing of the frame under way.
@@ -426,11 +427,12 @@ impl Inbox {
     }
 
     /// `streamed` bytes of it have been taken before its end.
+    #[inline]
     fn enqueue(&mut self, kind: Kind, start: u64, length: usize, streamed: u64) {
         self.traffic.messages += 1;
         self.traffic.bytes += length as u64 + streamed;
         let message = Queued { kind, start, length, begun: streamed > 0 };
-        if let Some(refused) = self.queue.push(message, self.now) {
+        if let Some(refused) = self.queue.push(message) {
             self.buffer.retract(refused.start);
         }
     }

@@ -30,11 +30,18 @@ pub(super) struct Queued {
     pub(super) begun: bool,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    count: usize,
+    at: Option<Instant>,
+}
+
 #[derive(Debug)]
 pub(in crate::protocol) struct Queue {
     messages: VecDeque<Queued>,
-    /// When the last bytes of how many of them arrived, in their order: those of one read share a time.
-    arrivals: VecDeque<(usize, Option<Instant>)>,
+    /// When how many of them arrived, those of one read together: the newest, and before them the others.
+    newest: Arrival,
+    older: VecDeque<Arrival>,
     bytes: usize,
     bound: usize,
     overflow: Overflow,
@@ -46,7 +53,8 @@ impl Queue {
     pub(in crate::protocol) const fn new(bound: usize, overflow: Overflow) -> Self {
         Self {
             messages: VecDeque::new(),
-            arrivals: VecDeque::new(),
+            newest: Arrival { count: 0, at: None },
+            older: VecDeque::new(),
             bytes: 0,
             bound,
             overflow,
@@ -98,32 +106,39 @@ impl Queue {
         self.messages.front().map(|message| message.start)
     }
 
+    /// The messages from here on arrive now.
+    pub(super) fn arrive(&mut self, now: Instant) {
+        let at = Some(now);
+        if self.newest.at != at && self.newest.count > 0 {
+            self.older.push_back(self.newest);
+            self.newest.count = 0;
+        }
+        self.newest.at = at;
+    }
+
     /// Gives the message back that is not kept; the newest one is kept in any case where it is alone, or
     /// where the user has a part of it.
     #[inline]
-    pub(super) fn push(&mut self, message: Queued, at: Option<Instant>) -> Option<Queued> {
+    pub(super) fn push(&mut self, message: Queued) -> Option<Queued> {
         if self.bytes + message.length + MESSAGE_OVERHEAD > self.bound {
-            return self.push_beyond(message, at);
+            return self.push_beyond(message);
         }
-        self.append(message, at);
+        self.append(message);
         None
     }
 
     #[inline]
-    fn append(&mut self, message: Queued, at: Option<Instant>) {
+    fn append(&mut self, message: Queued) {
         self.bytes += message.length + MESSAGE_OVERHEAD;
         self.messages.push_back(message);
-        match self.arrivals.back_mut() {
-            Some((count, last)) if *last == at => *count += 1,
-            _ => self.arrivals.push_back((1, at)),
-        }
+        self.newest.count += 1;
     }
 
     /// More than may wait.
-    fn push_beyond(&mut self, message: Queued, at: Option<Instant>) -> Option<Queued> {
+    fn push_beyond(&mut self, message: Queued) -> Option<Queued> {
         let drops = matches!(self.overflow, Overflow::DropOldest | Overflow::DropNewest);
         if !drops {
-            self.append(message, at);
+            self.append(message);
             self.update_paused();
             return None;
         }
@@ -134,7 +149,7 @@ impl Queue {
             self.dropped += 1;
             return Some(message);
         }
-        self.append(message, at);
+        self.append(message);
         while self.overflow == Overflow::DropOldest && self.is_over() && self.messages.len() > 1 {
             self.pop();
             self.dropped += 1;
@@ -150,11 +165,11 @@ impl Queue {
         if self.paused {
             self.update_paused();
         }
-        let (count, at) = self.arrivals.front_mut()?;
-        let at = *at;
-        *count -= 1;
-        if *count == 0 {
-            self.arrivals.pop_front();
+        let arrival = self.older.front_mut().unwrap_or(&mut self.newest);
+        arrival.count -= 1;
+        let (at, last) = (arrival.at, arrival.count == 0);
+        if last {
+            self.older.pop_front();
         }
         Some((message, at))
     }
@@ -163,10 +178,12 @@ impl Queue {
         if let Some(message) = self.messages.pop_back() {
             self.bytes -= message.length + MESSAGE_OVERHEAD;
             self.dropped += 1;
-            if let Some((count, _)) = self.arrivals.back_mut() {
-                *count -= 1;
-                if *count == 0 {
-                    self.arrivals.pop_back();
+            if self.newest.count > 0 {
+                self.newest.count -= 1;
+            } else if let Some(arrival) = self.older.back_mut() {
+                arrival.count -= 1;
+                if arrival.count == 0 {
+                    self.older.pop_back();
                 }
             }
         }
@@ -190,9 +207,7 @@ mod tests {
     /// Which messages are left of five, of which two have room.
     fn left_of_five(overflow: Overflow, first_is_begun: bool) -> (Vec<u64>, Vec<u64>, u64) {
         let mut queue = Queue::new(200, overflow);
-        let now = Some(Instant::now());
-        let pushed =
-            (0..5).map(|start| queue.push(message(start, first_is_begun && start == 0), now));
+        let pushed = (0..5).map(|start| queue.push(message(start, first_is_begun && start == 0)));
         let refused = pushed.flatten().map(|message| message.start).collect();
         let dropped = queue.dropped();
         let left = std::iter::from_fn(|| queue.pop()).map(|(message, _)| message.start).collect();
@@ -214,7 +229,7 @@ mod tests {
     fn a_message_that_is_too_long_for_the_queue_is_kept_while_it_is_alone() {
         for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
             let mut queue = Queue::new(10, overflow);
-            assert!(queue.push(message(0, false), None).is_none());
+            assert!(queue.push(message(0, false)).is_none());
             assert_eq!((queue.len(), queue.dropped()), (1, 0));
         }
     }
@@ -223,7 +238,7 @@ mod tests {
     fn reading_pauses_above_the_bound_and_goes_on_at_half_of_it() {
         let mut queue = Queue::new(200, Overflow::Block);
         let pauses = [false, false, true].map(|expected| {
-            queue.push(message(0, false), None);
+            queue.push(message(0, false));
             (queue.is_paused(), expected)
         });
         assert!(pauses.iter().all(|(paused, expected)| paused == expected), "{pauses:?}");
