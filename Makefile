@@ -128,7 +128,7 @@ attacks: $(BUILT) ## what each attack of a hostile server costs in memory, as a 
 soak: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## what connections live through in the field, in under an hour
 	PYTHONPATH=tests $(PY) -m soak $(SOAK_ARGS)
 
-soak-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the same scenes in a minute, with fewer connections
+soak-short: $(BUILT) $(VENV)/.group-bench $(BENCH_SERVER) ## the same scenes in under two minutes, with fewer connections
 	PYTHONPATH=tests $(PY) -m soak --short $(SOAK_ARGS)
 
 BENCH := $(PY) -m benchmarks
