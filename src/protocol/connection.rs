@@ -14,7 +14,7 @@ use super::error::ProtocolError;
 use super::event::{Chunk, Event};
 use super::failure::Failure;
 use super::frame::{FrameRecord, Kind, MAX_CONTROL_PAYLOAD, Mark, Opcode};
-use super::inbox::{Inbox, Overflow, Queue};
+use super::inbox::{Inbox, Queue};
 use super::keepalive::{Due, Keepalive};
 use super::outbox::{MaskKeys, Outbox};
 use super::pings::Pings;
@@ -474,9 +474,7 @@ impl Connection {
     /// "Inflate only while the queue has room": one read may hold hundreds of messages that each become
     /// as large as they may. A closing connection goes on: the peer's Close must be found.
     fn must_wait(&mut self) -> bool {
-        let queue = self.inbox.queue();
-        let over = queue.is_paused() || queue.is_over();
-        let waits = queue.overflow() == Overflow::Block && self.inbox.inflates() && over;
+        let waits = self.inbox.inflates() && self.inbox.queue().is_paused();
         self.stalled = waits && self.closing.phase == Phase::Open;
         self.stalled
     }

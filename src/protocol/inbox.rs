@@ -81,8 +81,7 @@ pub(super) struct Inbox {
     inflater: Option<Box<Inflater>>,
     /// Data is passed over: a message has been dropped already, and none may be missing before another.
     discarding: bool,
-    /// When the bytes came that are being parsed, and when those of the message did that was taken last.
-    now: Option<Instant>,
+    /// When the bytes of the message came that was taken last.
     taken_at: Option<Instant>,
     traffic: Traffic,
 }
@@ -96,7 +95,6 @@ impl Inbox {
             max_size,
             inflater: inflater.map(Box::new),
             discarding: false,
-            now: None,
             taken_at: None,
             traffic: Traffic::default(),
         }
@@ -115,7 +113,6 @@ impl Inbox {
 
     /// The time of the messages that are parsed from here on.
     pub(super) fn arrived_at(&mut self, now: Instant) {
-        self.now = Some(now);
         self.queue.arrive(now);
     }
 
@@ -212,7 +209,7 @@ impl Inbox {
         let start = message.start;
         message.start = until;
         message.streamed += until - start;
-        self.taken_at = self.now;
+        self.taken_at = self.queue.arriving_at();
         let kind = message.kind;
         Some(read(kind, self.buffer.payload(start, until), false))
     }

@@ -79,10 +79,6 @@ impl Queue {
         self.bound
     }
 
-    pub(in crate::protocol) const fn overflow(&self) -> Overflow {
-        self.overflow
-    }
-
     pub(in crate::protocol) const fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -114,6 +110,11 @@ impl Queue {
             self.newest.count = 0;
         }
         self.newest.at = at;
+    }
+
+    /// When the bytes came that are being parsed.
+    pub(super) const fn arriving_at(&self) -> Option<Instant> {
+        self.newest.at
     }
 
     /// Gives the message back that is not kept; the newest one is kept in any case where it is alone, or
