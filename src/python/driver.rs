@@ -151,8 +151,12 @@ impl Driver {
 
     /// Whether a receiver is to wait though there may be messages: whoever receives what another thread
     /// reads would never let the loop's other tasks run.
-    pub(super) fn owes_a_turn(&self) -> bool {
-        if !self.is_lifelines || self.attempts.fetch_add(1, Ordering::Relaxed) < ATTEMPTS_IN_A_ROW {
+    ///
+    /// A batch counts as many attempts, since it may be all that may wait.
+    pub(super) fn owes_a_turn(&self, batch: bool) -> bool {
+        let count = if batch { ATTEMPTS_IN_A_ROW } else { 1 };
+        let in_a_row = || self.attempts.fetch_add(count, Ordering::Relaxed);
+        if !self.is_lifelines || in_a_row() < ATTEMPTS_IN_A_ROW {
             return false;
         }
         self.link.wake();

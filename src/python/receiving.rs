@@ -36,7 +36,7 @@ pub(super) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<At
 /// Takes what has arrived, or says where to wait for it. A woken operation comes here too: the bell
 /// carried nothing.
 pub(super) fn attempt(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
-    if driver.get().owes_a_turn() {
+    if driver.get().owes_a_turn(matches!(receive.amount, Amount::Many(_))) {
         return Ok(park(receive));
     }
     match receive.amount {
