@@ -32,8 +32,10 @@ def main() -> int:
         print(page.body(performances[-1]), flush=True)
         if options.page:
             options.page.write_text(page.whole(performances))
-    broken = [row for each in performances for row in each.rows if row.holds is False]
-    print(f"{len(broken)} not as promised; {time.monotonic() - began:.0f} s")
+    broken = page.broken(performances)
+    print(f"\n{len(broken)} not as promised; {time.monotonic() - began:.0f} s")
+    for line in broken:
+        print(f"- {line}")
     return 1 if broken else 0
 
 

@@ -98,7 +98,7 @@ async def suffer(order: Order) -> Growth:
         await several(deed, order, members, step)
         await asyncio.sleep(order.settling)
         residents[sample] = gauge.read().resident
-    last = gauge.read()
+    last = await gauge.settled(first)
     return Growth(
         gauge.slope(residents, step),
         last.objects - first.objects,

@@ -44,6 +44,16 @@ def whole(performances: Iterable[Performance]) -> str:
     return f"{PREFACE}\n{where}\n{scenes}\n"
 
 
+def broken(performances: Iterable[Performance]) -> list[str]:
+    """What is not as promised, a line each: of a long log the last lines are read."""
+    return [
+        f"{each.scene.name}: {row.what}: {row.seen}"
+        for each in performances
+        for row in each.rows
+        if row.holds is False
+    ]
+
+
 def versions() -> Iterator[tuple[str, str]]:
     """Of what takes part and is installed."""
     for name in PACKAGES:

@@ -13,7 +13,7 @@ from peers.authority import Authority
 from soak import clients, server, slow
 from soak.scene import Row, Scene
 
-KEEPALIVE = 0.5
+KEEPALIVE, SHORT_KEEPALIVE = 0.5, 1.0
 HOLD, SHORT_HOLD = 10.0, 2.5
 COUNT, SHORT_COUNT, SIZE = 40_000, 20_000, 1024
 MIB = 2**20
@@ -34,7 +34,7 @@ def run(short: bool) -> list[Row]:
                         name,
                         flooding.uri(scheme, "/flood"),
                         str(authority.ca_file),
-                        KEEPALIVE,
+                        SHORT_KEEPALIVE if short else KEEPALIVE,
                         SHORT_HOLD if short else HOLD,
                         SHORT_COUNT if short else COUNT,
                         SIZE,

@@ -19,8 +19,9 @@ from soak.scene import Row, Scene
 if TYPE_CHECKING:
     from peers.process import ServerProcess
 
-PING_INTERVAL, PING_TIMEOUT = 1, 2
-STALL, SHORT_STALL = 10.0, 4.0
+PING_INTERVAL = 1
+PING_TIMEOUT, SHORT_PING_TIMEOUT = 2, 3
+STALL, SHORT_STALL = 10.0, 5.0
 CONNECTIONS, FEWER_CONNECTIONS = 20, 5
 WORDS = {"sleep": "time.sleep", "hold": "a C call that holds the GIL"}
 
@@ -30,7 +31,9 @@ def run(short: bool) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
         authority = Authority(Path(folder))
         with server.running(
-            authority.server_files, ping_interval=PING_INTERVAL, ping_timeout=PING_TIMEOUT
+            authority.server_files,
+            ping_interval=PING_INTERVAL,
+            ping_timeout=SHORT_PING_TIMEOUT if short else PING_TIMEOUT,
         ) as pinging:
             orders = all_orders(short, authority.ca_file, pinging)
             asleep = pool.map(loss_of, orders["sleep"])

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 CONNECTIONS = 50
 SCHEMES = ("ws", "wss")
 # An interval until the ping, as much for its pong, and what a busy machine may add.
-GRACE = 0.5
+GRACE, SHORT_GRACE = 0.5, 5.0
 PATIENCE = 90.0
 EXPECTED = "ConnectionClosedError, sent 1011, TimeoutError"
 
 
 def vanish(short: bool) -> list[Row]:
     """Open connections on each kind of loop, cut the wire, and time their ends."""
-    interval, connections = (1.0, 10) if short else (5.0, CONNECTIONS)
+    interval, connections, grace = (1.0, 10, SHORT_GRACE) if short else (5.0, CONNECTIONS, GRACE)
     try:
         cut_at, reports = cut_the_wire(interval, connections)
     except NotPermittedError as reason:
         return [Row("peer vanished", f"not tried: {reason}")]
     return [
-        row(kind, report, cut_at, 2 * interval + GRACE, connections * len(SCHEMES))
+        row(kind, report, cut_at, 2 * interval + grace, connections * len(SCHEMES))
         for kind, report in reports.items()
     ]
 
