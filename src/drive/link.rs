@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::care::Care;
+use super::landing::Payload;
 use super::lifeline::Watch;
 use super::open::{Arrived, Ending, Open, Wants};
 use super::stream::Stream;
@@ -283,9 +284,9 @@ impl Link {
 
     /// Takes the oldest message: `read` makes the one copy of its payload. The flag says whether the
     /// link wants to be read.
-    pub fn take<R>(&self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<(R, bool)> {
+    pub fn take<R>(&self, read: impl FnOnce(Kind, Payload<'_>) -> R) -> Option<(R, bool)> {
         let mut open = self.lock();
-        let taken = open.engine.take(read)?;
+        let taken = open.take(read)?;
         Some((taken, open.after_taking()))
     }
 
@@ -293,21 +294,31 @@ impl Link {
     pub fn take_many<R>(
         &self,
         most: usize,
-        mut read: impl FnMut(Kind, &[u8]) -> R,
+        mut read: impl FnMut(Kind, Payload<'_>) -> R,
     ) -> Option<(Vec<R>, bool)> {
         let mut open = self.lock();
         let count = open.engine.queued().min(most);
         let mut taken = Vec::with_capacity(count);
         while taken.len() < count {
-            taken.push(open.engine.take(&mut read)?);
+            taken.push(open.take(&mut read)?);
         }
         (count > 0).then(|| (taken, open.after_taking()))
     }
 
-    /// Takes what has arrived of the oldest message, whole or not.
-    pub fn take_chunk<R>(&self, read: impl FnOnce(Chunk<'_>) -> R) -> Option<(R, bool)> {
+    /// Takes what has arrived of the oldest message, whole or not; the flag says whether that is its end.
+    pub fn take_chunk<R>(
+        &self,
+        read: impl FnOnce(Kind, Payload<'_>, bool) -> R,
+    ) -> Option<(R, bool)> {
         let mut open = self.lock();
-        let taken = open.engine.take_chunk(read)?;
+        open.bring_back();
+        let taken = if open.engine.has_landed() {
+            open.take(|kind, payload| read(kind, payload, true))?
+        } else {
+            open.engine.take_chunk(|Chunk { kind, payload, fin }| {
+                read(kind, Payload::Here(payload), fin)
+            })?
+        };
         Some((taken, open.after_taking()))
     }
 

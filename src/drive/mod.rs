@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod care;
+mod landing;
 pub mod lifeline;
 mod link;
 mod masks;
@@ -15,6 +16,7 @@ mod stream;
 mod waker;
 
 pub use care::Care;
+pub use landing::{Landing, Payload, Read};
 pub use link::{Flush, Link};
 pub use masks::{forked, forks, fresh_key};
 pub use open::{Cause, Ending, Wants};

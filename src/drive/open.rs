@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::care::Attendant;
+use super::landing::{FIRST_READ, Landing};
 use super::lifeline::{Attention, Unserved, Watch};
 use super::pool;
 use super::stream::{Received, Stream, StreamEnd, fault};
@@ -32,6 +33,10 @@ pub(super) struct Open {
     pub(super) watch: Option<Watch>,
     pub(super) hung_up: bool,
     pub(super) failure: Option<StreamEnd>,
+    /// Where a long message is read to, or has been.
+    pub(super) landing: Option<Box<dyn Landing>>,
+    /// The last message was such a one.
+    pub(super) expects_long: bool,
     pub(super) write_limit: usize,
     /// Output is kept back for more to leave with it.
     pub(super) held: bool,
@@ -78,6 +83,8 @@ pub struct Wants {
     pub chunk: bool,
     /// Whether the output is below its limit, so that senders may go on.
     pub room: bool,
+    /// How long a message is whose rest may be read to another place: see `Link::land`.
+    pub landable: Option<usize>,
     /// Whether no further message will come.
     pub over: bool,
     /// Whether the connection is at its end and its descriptor to be released.
@@ -115,6 +122,8 @@ impl Open {
             watch: None,
             hung_up: false,
             failure: None,
+            landing: None,
+            expects_long: false,
             write_limit,
             held: false,
             blocked: false,
@@ -147,12 +156,15 @@ impl Open {
         if self.engine.is_stalled() {
             return Arrived::Unparsed;
         }
-        let Some(stream) = &mut self.stream else { return Arrived::Nothing };
-        if self.engine.phase() == Phase::Closed {
+        if self.stream.is_none() || self.engine.phase() == Phase::Closed {
             return Arrived::Nothing;
         }
+        if self.engine.landing() > 0 {
+            return self.receive_landing();
+        }
         self.engine.lend_input(pool::input);
-        let fair = self.engine.awaited().clamp(FAIR_SHARE, LONG_SHARE);
+        let fair = self.fair_share();
+        let Some(stream) = &mut self.stream else { return Arrived::Nothing };
         let room = self.engine.receive_buffer();
         let share = room.len().min(fair);
         let Received { length, end, within_record } = stream.read(&mut room[..share]);
@@ -168,6 +180,14 @@ impl Open {
         }
         self.parse(length);
         Arrived::Parsed
+    }
+
+    fn fair_share(&mut self) -> usize {
+        let awaited = self.engine.awaited();
+        if std::mem::take(&mut self.expects_long) && awaited == 0 {
+            return FIRST_READ;
+        }
+        awaited.clamp(FAIR_SHARE, LONG_SHARE)
     }
 
     pub(super) fn parse(&mut self, length: usize) {
@@ -314,6 +334,7 @@ impl Open {
             messages: self.engine.queued(),
             chunk: self.engine.has_chunk(),
             room: self.has_room(),
+            landable: self.landable().map(|landable| landable.length),
             over: matches!(phase, Phase::Ending | Phase::Closed),
             closed: phase == Phase::Closed,
             events: self.engine.has_events(),

@@ -39,6 +39,18 @@ impl Received {
     const fn end(length: usize, end: StreamEnd) -> Self {
         Self { length, end: Some(end), within_record: false }
     }
+
+    /// What a read of the socket says.
+    pub(super) fn of(read: io::Result<usize>) -> Self {
+        match read {
+            Ok(0) => Self::end(0, StreamEnd::Eof),
+            Ok(length) => Self { length, ..Self::default() },
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Self::default(),
+                _ => Self::end(0, StreamEnd::Failed(error)),
+            },
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -209,14 +221,7 @@ impl TlsStream {
 }
 
 fn read_socket(mut socket: &TcpStream, buffer: &mut [u8]) -> Received {
-    match socket.read(buffer) {
-        Ok(0) => Received::end(0, StreamEnd::Eof),
-        Ok(length) => Received { length, ..Received::default() },
-        Err(error) => match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Received::default(),
-            _ => Received::end(0, StreamEnd::Failed(error)),
-        },
-    }
+    Received::of(socket.read(buffer))
 }
 
 /// The system's words for an error, without the number that Rust puts behind them: whoever shows it

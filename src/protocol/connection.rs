@@ -3,11 +3,13 @@
 //! `receive_*` comes from the network, `send_*` from the user, `handle_timeout` from the clock; `take*`
 //! and `poll_*` are what comes out. It never waits and never asks the clock.
 
+mod facts;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::close::{Close, CloseCode};
-use super::closing::{Closing, Phase, Side};
+use super::close::Close;
+use super::closing::{Closing, Phase};
 use super::config::Config;
 use super::deflate::{Deflate, Inflater};
 use super::error::ProtocolError;
@@ -19,7 +21,6 @@ use super::keepalive::{Due, Keepalive};
 use super::outbox::{MaskKeys, Outbox};
 use super::pings::Pings;
 use super::send_error::SendError;
-use super::stats::Stats;
 
 #[derive(Debug)]
 pub struct Connection {
@@ -54,12 +55,6 @@ impl Connection {
     /// Room to read into; `receive_bytes` says how much of it was filled.
     pub fn receive_buffer(&mut self) -> &mut [u8] {
         self.inbox.spare()
-    }
-
-    /// How many bytes are missing of the frame whose payload is arriving.
-    #[must_use]
-    pub fn awaited(&self) -> usize {
-        self.inbox.awaited()
     }
 
     /// Parses what has arrived: messages are queued, Pings and Close answered, violations failed. With
@@ -168,13 +163,6 @@ impl Connection {
         }
     }
 
-    /// Whether `handle_timeout` would find a Pong overdue. What has arrived, and lies unread, may say
-    /// otherwise: whoever asks reads it first.
-    #[must_use]
-    pub fn is_overdue(&self, now: Instant) -> bool {
-        self.pings.keepalive().is_some_and(|keepalive| keepalive.is_overdue(now))
-    }
-
     /// There is more to read than anyone has read yet, and the Pong may be in it.
     pub fn excuse_pong(&mut self, now: Instant) {
         if let Some(keepalive) = self.pings.keepalive_mut() {
@@ -187,7 +175,8 @@ impl Connection {
         self.fail(Failure::Stalled(stalled), now);
     }
 
-    /// Takes the oldest whole message; `read` copies it to where it goes.
+    /// Takes the oldest whole message; `read` copies it to where it goes. One that `has_landed` is not
+    /// here, and `read` gets nothing.
     pub fn take<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<R> {
         self.inbox.take(read)
     }
@@ -195,6 +184,24 @@ impl Connection {
     /// Takes what has arrived of the oldest message, whole or not.
     pub fn take_chunk<R>(&mut self, read: impl FnOnce(Chunk<'_>) -> R) -> Option<R> {
         self.inbox.take_chunk(|kind, payload, fin| read(Chunk { kind, payload, fin }))
+    }
+
+    /// From here on the rest of the message that is `landable` is read elsewhere, where what has arrived of
+    /// it is already: `landing` says how much.
+    pub fn land(&mut self) {
+        self.inbox.land();
+    }
+
+    /// So many bytes of it have been read there.
+    pub fn receive_elsewhere(&mut self, length: usize, now: Instant) {
+        self.inbox.received_elsewhere(length);
+        self.note_arrival(now);
+        self.receive_bytes(0, now);
+    }
+
+    /// Brings what has been read there here, and the rest is to come here: for whoever takes chunks.
+    pub fn bring_back(&mut self, part: &[u8]) {
+        self.inbox.bring_back(part);
     }
 
     pub fn poll_event(&mut self) -> Option<Event> {
@@ -230,125 +237,10 @@ impl Connection {
         self.outbox.clear();
     }
 
-    #[must_use]
-    pub fn unsent(&self) -> usize {
-        self.outbox.unsent()
-    }
-
-    #[must_use]
-    pub fn queued(&self) -> usize {
-        self.inbox.queued()
-    }
-
-    /// When the message arrived that was taken last.
-    #[must_use]
-    pub const fn taken_at(&self) -> Option<Instant> {
-        self.inbox.taken_at()
-    }
-
-    /// The last round trip of a Ping.
-    #[must_use]
-    pub const fn latency(&self) -> Option<Duration> {
-        self.pings.round_trips().last
-    }
-
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        Stats {
-            received: self.inbox.traffic(),
-            sent: self.outbox.traffic(),
-            dropped: self.inbox.queue().dropped(),
-            queued: self.inbox.queued(),
-            queued_bytes: self.inbox.queue().bytes(),
-            unsent: self.outbox.unsent(),
-            round_trips: self.pings.round_trips(),
-            last_byte: self.last_byte,
-        }
-    }
-
-    /// Whether `take_chunk` would give something.
-    #[must_use]
-    pub fn has_chunk(&self) -> bool {
-        self.inbox.has_chunk()
-    }
-
-    /// False while the user is so far behind that reading pauses. A closing connection is always read:
-    /// the peer's Close must be found.
-    #[must_use]
-    pub fn wants_input(&self) -> bool {
-        match self.closing.phase {
-            Phase::Open => !self.inbox.queue().is_paused(),
-            Phase::Closing | Phase::Ending => true,
-            Phase::Closed => false,
-        }
-    }
-
-    /// Whether bytes that have arrived wait for the user to take messages, since inflating them could make
-    /// any number of bytes of them. `receive_bytes` goes on once `wants_input` is true.
-    #[must_use]
-    pub fn is_stalled(&self) -> bool {
-        self.stalled && self.inbox.unparsed() > 0
-    }
-
-    /// How many of `length` bytes more, and those before them, may inflate to many more.
-    #[must_use]
-    pub fn to_inflate(&self, length: usize) -> usize {
-        if self.inbox.inflates() { self.inbox.unparsed() + length } else { 0 }
-    }
-
     /// Takes note of bytes that `receive_bytes` is to parse later.
     pub fn defer(&mut self, length: usize, now: Instant) {
         self.arrive(length, now);
         self.stalled = true;
-    }
-
-    /// True when a failed connection has said why: "then _Close the WebSocket Connection_".
-    #[must_use]
-    pub fn wants_shutdown(&self) -> bool {
-        let failed = self.closing.phase == Phase::Ending && self.closing.failure.is_some();
-        failed && self.outbox.unsent() == 0
-    }
-
-    /// Whether a fragmented message of ours is unfinished.
-    #[must_use]
-    pub const fn sending_fragments(&self) -> bool {
-        self.outbox.fragmented()
-    }
-
-    #[must_use]
-    pub const fn phase(&self) -> Phase {
-        self.closing.phase
-    }
-
-    #[must_use]
-    pub fn received_close(&self) -> Option<&Close> {
-        self.closing.received.as_deref()
-    }
-
-    #[must_use]
-    pub fn sent_close(&self) -> Option<&Close> {
-        self.closing.sent.as_deref()
-    }
-
-    /// Whose Close came first, once both are known.
-    #[must_use]
-    pub const fn closed_first(&self) -> Option<Side> {
-        self.closing.first
-    }
-
-    #[must_use]
-    pub fn failure(&self) -> Option<&Failure> {
-        self.closing.failure.as_deref()
-    }
-
-    #[must_use]
-    pub const fn timed_out(&self) -> bool {
-        self.closing.timed_out
-    }
-
-    #[must_use]
-    pub fn close_code(&self) -> CloseCode {
-        self.closing.code()
     }
 
     /// Lends buffers to a connection that has given its own back.
@@ -375,6 +267,10 @@ impl Connection {
             return;
         }
         self.inbox.received(length);
+        self.note_arrival(now);
+    }
+
+    fn note_arrival(&mut self, now: Instant) {
         self.inbox.arrived_at(now);
         self.last_byte = Some(now);
         let within_frame = self.inbox.awaited() > 0;

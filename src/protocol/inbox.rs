@@ -6,6 +6,7 @@
 //! control frames' meaning, of closing or of time.
 
 mod buffer;
+mod landing;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use super::frame::{Header, Kind, MAX_CONTROL_PAYLOAD, Opcode};
 use super::stats::Traffic;
 use super::work;
 use buffer::{Buffer, InflateError};
+pub use landing::Landable;
 pub use queue::Overflow;
 pub(super) use queue::Queue;
 use queue::Queued;
@@ -47,6 +49,8 @@ struct Assembly {
     fragments: u64,
     /// Payload the user has taken as chunks before the end of the message.
     streamed: u64,
+    /// So much lies where the user gets it from, and the rest is read there: see `landing`.
+    landed: Option<u64>,
     frame: Option<DataFrame>,
 }
 
@@ -156,7 +160,7 @@ impl Inbox {
             let start = self.buffer.payload_end();
             self.buffer.append(length, live.unwrap_or(start), 0);
             self.traffic.payload += length as u64;
-            self.enqueue(kind, start, length, 0);
+            self.enqueue(Queued { kind, start, length, begun: false, landed: false }, 0);
         }
     }
 
@@ -186,11 +190,13 @@ impl Inbox {
         self.buffer.unparsed().len()
     }
 
-    /// Takes the oldest whole message. The slice lives in the buffer: copy it once, to where it goes.
+    /// Takes the oldest whole message. The slice lives in the buffer: copy it once, to where it goes. Of a
+    /// message that has landed nothing is here.
     pub(super) fn take<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<R> {
         let (message, at) = self.queue.pop()?;
         self.taken_at = at;
-        let end = message.start + message.length as u64;
+        let here = if message.landed { 0 } else { message.length };
+        let end = message.start + here as u64;
         let result = read(message.kind, self.buffer.payload(message.start, end));
         if self.queue.is_empty() {
             self.settle();
@@ -214,9 +220,9 @@ impl Inbox {
         Some(read(kind, self.buffer.payload(start, until), false))
     }
 
-    /// Whether `take_chunk` would give something.
+    /// Whether `take_chunk` would give something, after `bring_back`.
     pub(super) fn has_chunk(&self) -> bool {
-        !self.queue.is_empty() || self.chunk_end().is_some()
+        !self.queue.is_empty() || self.has_part_elsewhere() || self.chunk_end().is_some()
     }
 
     /// Up to where the message under assembly can be handed out, if there is anything new of it.
@@ -320,6 +326,7 @@ impl Inbox {
             announced: 0,
             fragments: 0,
             streamed: 0,
+            landed: None,
             frame: None,
         });
         message.announced += header.length;
@@ -418,17 +425,18 @@ impl Inbox {
         let end = self.buffer.payload_end();
         if let Some(message) = self.message.take().filter(|_| !self.discarding) {
             self.traffic.payload += message.announced;
-            let length = usize::try_from(end - message.start).unwrap_or(usize::MAX);
-            self.enqueue(message.kind, message.start, length, message.streamed);
+            let Assembly { kind, start, streamed, landed, .. } = message;
+            let length = usize::try_from(landed.unwrap_or(end - start)).unwrap_or(usize::MAX);
+            let (begun, landed) = (streamed > 0, landed.is_some());
+            self.enqueue(Queued { kind, start, length, begun, landed }, streamed);
         }
     }
 
     /// `streamed` bytes of it have been taken before its end.
     #[inline]
-    fn enqueue(&mut self, kind: Kind, start: u64, length: usize, streamed: u64) {
+    fn enqueue(&mut self, message: Queued, streamed: u64) {
         self.traffic.messages += 1;
-        self.traffic.bytes += length as u64 + streamed;
-        let message = Queued { kind, start, length, begun: streamed > 0 };
+        self.traffic.bytes += message.length as u64 + streamed;
         if let Some(refused) = self.queue.push(message) {
             self.buffer.retract(refused.start);
         }

@@ -34,7 +34,7 @@ pub use error::ProtocolError;
 pub use event::{Chunk, Event};
 pub use failure::Failure;
 pub use frame::{FrameRecord, Kind, Opcode};
-pub use inbox::Overflow;
+pub use inbox::{Landable, Overflow};
 pub use outbox::MaskKeys;
 pub use send_error::SendError;
 pub use stats::{RoundTrips, Stats, Traffic};

@@ -20,7 +20,7 @@ use super::command::{Attempt, Place};
 use super::desk::Desk;
 use super::event_loop::{Descriptor, EventLoop};
 use super::waiter::Waiter;
-use super::{calls, errors};
+use super::{calls, errors, landing};
 use crate::drive::{Link, Wants};
 use crate::protocol::{CloseCode, Event};
 use watching::Watched;
@@ -354,7 +354,11 @@ impl Driver {
         } else {
             this.receive(slf.py())
         };
-        Self::apply(slf, wants, true)
+        Self::apply(slf, wants, true)?;
+        if let Some(length) = wants.landable {
+            landing::begin(slf.py(), &this.link, length);
+        }
+        Ok(())
     }
 
     /// The waker's call: the link has changed without the driver.

@@ -4,6 +4,8 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use super::landing;
+use crate::drive::Payload;
 use crate::protocol::Kind;
 
 /// What a received message becomes.
@@ -30,18 +32,25 @@ impl From<Option<bool>> for Decode {
 impl Decode {
     /// The payload as a Python object. Runs no Python code, so the link's lock may be held: text was
     /// validated as it arrived, and neither bytes nor str are tracked by the garbage collector.
-    pub(super) fn copy(self, py: Python<'_>, kind: Kind, payload: &[u8]) -> Copied {
+    pub(super) fn object(self, py: Python<'_>, kind: Kind, payload: Payload<'_>) -> Copied {
+        match payload {
+            Payload::Here(payload) => self.copy(py, kind, payload),
+            Payload::Landed(landing) => self.wrap(landing::end(py, landing)),
+        }
+    }
+
+    fn copy(self, py: Python<'_>, kind: Kind, payload: &[u8]) -> Copied {
         if kind == Kind::Text && self != Self::Bytes {
             return match PyString::from_bytes(py, payload) {
                 Ok(text) => Copied::Object(text.into_any().unbind()),
                 Err(error) => Copied::Failed(Box::new(error)),
             };
         }
-        let bytes = PyBytes::new(py, payload);
-        if self == Self::Str {
-            return Copied::Undecoded(bytes.unbind());
-        }
-        Copied::Object(bytes.into_any().unbind())
+        self.wrap(PyBytes::new(py, payload).unbind())
+    }
+
+    fn wrap(self, bytes: Py<PyBytes>) -> Copied {
+        if self == Self::Str { Copied::Undecoded(bytes) } else { Copied::Object(bytes.into_any()) }
     }
 }
 

@@ -17,6 +17,7 @@ mod errors;
 mod event_loop;
 mod exclusive;
 mod faces;
+mod landing;
 mod message;
 mod opening;
 mod operation;

@@ -10,6 +10,7 @@ use super::command::{Amount, Attempt, Place, Receive};
 use super::driver::Driver;
 use super::errors;
 use super::message::Copied;
+use crate::drive::Payload;
 use crate::protocol::Kind;
 
 /// The first attempt, before which others may be in line.
@@ -56,7 +57,7 @@ pub(super) fn check_between_messages(driver: &Driver, py: Python<'_>) -> PyResul
 
 fn attempt_one(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
     let py = driver.py();
-    match driver.get().link().take(|kind, payload| copy(py, receive, kind, payload)) {
+    match driver.get().link().take(|kind, payload| object(py, receive, kind, payload)) {
         Some((copied, wants_input)) => {
             Driver::watch_input(driver, wants_input)?;
             match copied {
@@ -70,7 +71,7 @@ fn attempt_one(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt
 
 fn attempt_many(driver: &Bound<'_, Driver>, receive: Receive, most: usize) -> PyResult<Attempt> {
     let (py, this) = (driver.py(), driver.get());
-    let read = |kind, payload: &[u8]| copy(py, receive, kind, payload);
+    let read = |kind, payload: Payload<'_>| object(py, receive, kind, payload);
     // Each of those in line has been promised one of them, and may have been woken for it.
     let most = match this.in_line() {
         0 => most,
@@ -91,7 +92,7 @@ fn attempt_chunk(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attem
     let (py, this) = (driver.py(), driver.get());
     let taken = this
         .link()
-        .take_chunk(|chunk| (receive.decode.copy(py, chunk.kind, chunk.payload), chunk.fin));
+        .take_chunk(|kind, payload, fin| (receive.decode.object(py, kind, payload), fin));
     match taken {
         Some(((copied, fin), wants_input)) => {
             this.mid_message.store(!fin, Ordering::Relaxed);
@@ -104,11 +105,11 @@ fn attempt_chunk(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attem
 }
 
 /// To the original's face an empty message is None.
-fn copy(py: Python<'_>, receive: Receive, kind: Kind, payload: &[u8]) -> Copied {
-    if payload.is_empty() && receive.style.queues() {
+fn object(py: Python<'_>, receive: Receive, kind: Kind, payload: Payload<'_>) -> Copied {
+    if matches!(payload, Payload::Here([])) && receive.style.queues() {
         return Copied::Object(py.None());
     }
-    receive.decode.copy(py, kind, payload)
+    receive.decode.object(py, kind, payload)
 }
 
 /// Text that was asked for but is none ends a connection, as in `websockets`; the original's face

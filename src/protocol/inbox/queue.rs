@@ -28,6 +28,8 @@ pub(super) struct Queued {
     pub(super) length: usize,
     /// The user has taken a part of it already.
     pub(super) begun: bool,
+    /// It lies elsewhere: its start is where the next payload begins.
+    pub(super) landed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -97,9 +99,13 @@ impl Queue {
         self.paused
     }
 
+    pub(super) fn front(&self) -> Option<&Queued> {
+        self.messages.front()
+    }
+
     /// Where the first payload that somebody still needs begins.
     pub(super) fn first(&self) -> Option<u64> {
-        self.messages.front().map(|message| message.start)
+        self.front().map(|message| message.start)
     }
 
     /// The messages from here on arrive now.
@@ -202,7 +208,7 @@ mod tests {
     use super::*;
 
     fn message(start: u64, begun: bool) -> Queued {
-        Queued { kind: Kind::Binary, start, length: 68, begun }
+        Queued { kind: Kind::Binary, start, length: 68, begun, landed: false }
     }
 
     /// Which messages are left of five, of which two have room.

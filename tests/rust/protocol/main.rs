@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod deflate;
+mod landing;
 mod overflow;
 
 use std::time::{Duration, Instant};

@@ -1,0 +1,111 @@
+//! A long message read straight into the object that its user gets: no copy of it is made.
+//!
+//! What that object is, whoever lends it knows. Over TLS the payload comes out of rustls, so nothing
+//! lands there.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::mem::MaybeUninit;
+use std::time::Instant;
+
+use rustix::net::RecvFlags;
+
+use super::link::Link;
+use super::open::{Arrived, Open};
+use super::stream::{Received, Stream};
+use crate::protocol::{Kind, Landable};
+
+/// The most that one read brings: a fast peer must not own the loop.
+const FAIR_SHARE: usize = 1024 * 1024;
+/// After a long message the next one may be as long: so much is read to see that.
+pub(super) const FIRST_READ: usize = 16 * 1024;
+
+/// Where a message is read to.
+pub trait Landing: Any + Send + fmt::Debug {
+    /// Takes what has arrived already.
+    fn put(&mut self, payload: &[u8]);
+
+    /// Has `read` write to the room that is left, from its beginning; it returns what it wrote.
+    fn fill(&mut self, read: &mut Read<'_>) -> io::Result<usize>;
+
+    /// What is in it.
+    fn payload(&self) -> &[u8];
+}
+
+pub type Read<'a> = dyn for<'b> FnMut(&'b mut [MaybeUninit<u8>]) -> io::Result<&'b [u8]> + 'a;
+
+/// The payload of a message that is taken.
+#[derive(Debug)]
+pub enum Payload<'a> {
+    /// To be copied to where it goes.
+    Here(&'a [u8]),
+    Landed(Box<dyn Landing>),
+}
+
+impl Link {
+    /// Reads the rest of the message of that length to this place, which is given back if the message is
+    /// no longer the one under way.
+    pub fn land(&self, length: usize, mut landing: Box<dyn Landing>) -> Option<Box<dyn Landing>> {
+        let mut open = self.lock();
+        let Some(landable) = open.landable().filter(|landable| landable.length == length) else {
+            return Some(landing);
+        };
+        landing.put(landable.arrived);
+        open.engine.land();
+        open.expects_long = true;
+        open.landing.replace(landing)
+    }
+}
+
+impl Open {
+    pub(super) fn landable(&self) -> Option<Landable<'_>> {
+        matches!(self.stream, Some(Stream::Plain(_))).then(|| self.engine.landable())?
+    }
+
+    /// Reads once to where the message goes.
+    pub(super) fn receive_landing(&mut self) -> Arrived {
+        let (Some(stream), Some(landing)) = (&self.stream, &mut self.landing) else {
+            return Arrived::Nothing;
+        };
+        let Received { length, end, .. } = read(stream, landing.as_mut());
+        if end.is_none() && length == 0 {
+            return Arrived::Nothing;
+        }
+        if let Some(end) = end {
+            self.failure = Some(end);
+        }
+        if length > 0 {
+            self.engine.receive_elsewhere(length, Instant::now());
+        }
+        self.parse(0);
+        Arrived::Parsed
+    }
+
+    pub(super) fn take<R>(&mut self, read: impl FnOnce(Kind, Payload<'_>) -> R) -> Option<R> {
+        let has_landed = self.landing.is_some() && self.engine.has_landed();
+        let landed = if has_landed { self.landing.take() } else { None };
+        self.engine.take(|kind, payload| match landed {
+            Some(landing) => read(kind, Payload::Landed(landing)),
+            None => read(kind, Payload::Here(payload)),
+        })
+    }
+
+    /// Who takes a message in chunks gets what has landed of it too.
+    pub(super) fn bring_back(&mut self) {
+        if self.engine.has_part_elsewhere()
+            && let Some(landing) = self.landing.take()
+        {
+            self.engine.bring_back(landing.payload());
+        }
+    }
+}
+
+fn read(stream: &Stream, landing: &mut dyn Landing) -> Received {
+    Received::of(landing.fill(&mut |room| {
+        let share = room.len().min(FAIR_SHARE);
+        let room = &mut room[..share];
+        let ((read, _), _) = rustix::net::recv(stream.socket(), room, RecvFlags::empty())?;
+        Ok(read)
+    }))
+}
