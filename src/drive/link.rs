@@ -190,7 +190,14 @@ impl Link {
             return Ok(None);
         }
         open.engine.lend_output(pool::output);
-        open.engine.send_message(kind, fin, payload, compress)?;
+        let waits = open.blocked || flush == Flush::Later;
+        let Open { engine, stream, .. } = &mut *open;
+        // What is wrong with the stream, flushing finds.
+        let mut write = |bytes: &[u8]| match stream {
+            Some(stream) if !waits => stream.write(bytes).unwrap_or(0),
+            _ => 0,
+        };
+        engine.write_message((kind, fin), payload, compress, &mut write)?;
         if flush == Flush::Later && !open.blocked && open.has_room() {
             open.held = true;
             return Ok(Some(open.wants()));

@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::frame::{FrameRecord, Kind, MAX_CONTROL_PAYLOAD, Mark, Opcode};
 use super::inbox::{Inbox, Queue};
 use super::keepalive::{Due, Keepalive};
-use super::outbox::{MaskKeys, Outbox};
+use super::outbox::{MaskKeys, Outbox, Write};
 use super::pings::Pings;
 use super::send_error::SendError;
 
@@ -107,8 +107,20 @@ impl Connection {
         payload: &[u8],
         compress: Option<bool>,
     ) -> Result<(), SendError> {
+        self.write_message((kind, fin), payload, compress, &mut |_| 0)
+    }
+
+    /// `send_message`, but what is ready of a long frame may be written before the rest is: what `write`
+    /// takes of it.
+    pub fn write_message(
+        &mut self,
+        frame: (Kind, bool),
+        payload: &[u8],
+        compress: Option<bool>,
+        write: &mut Write<'_>,
+    ) -> Result<(), SendError> {
         self.check_open()?;
-        let mark = self.outbox.data(kind, fin, payload, compress);
+        let mark = self.outbox.data(frame, payload, compress, write);
         self.trace_sent(mark, payload);
         Ok(())
     }

@@ -164,12 +164,18 @@ impl Mark {
 
 /// Appends one masked frame to `out`, whole.
 pub(super) fn encode(out: &mut Vec<u8>, mark: Mark, payload: &[u8], key: [u8; 4]) {
-    const MASKED: u8 = 0x80;
-    let Mark { opcode, fin, compressed } = mark;
     work::count(14 + payload.len());
     out.reserve(14 + payload.len());
+    encode_header(out, mark, payload.len(), key);
+    mask::extend_masked(out, payload, key);
+}
+
+/// Appends the header of a masked frame to `out`.
+pub(super) fn encode_header(out: &mut Vec<u8>, mark: Mark, length: usize, key: [u8; 4]) {
+    const MASKED: u8 = 0x80;
+    let Mark { opcode, fin, compressed } = mark;
     out.push((u8::from(fin) << 7) | if compressed { RSV1 } else { 0 } | opcode as u8);
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+    match (u8::try_from(length), u16::try_from(length)) {
         (Ok(length @ ..=125), _) => out.push(MASKED | length),
         (_, Ok(length)) => {
             out.push(MASKED | 0x7E);
@@ -177,11 +183,10 @@ pub(super) fn encode(out: &mut Vec<u8>, mark: Mark, payload: &[u8], key: [u8; 4]
         }
         _ => {
             out.push(MASKED | 0x7F);
-            out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+            out.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
     out.extend_from_slice(&key);
-    mask::extend_masked(out, payload, key);
 }
 
 /// What a log line says of a frame. The excerpt is short whatever the payload's length.

@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::deflate::{Deflate, Deflater};
 use super::frame::{self, Kind, Mark, Opcode};
+use super::mask;
 use super::stats::Traffic;
 use super::work;
 
@@ -16,6 +17,13 @@ pub type MaskKeys = Box<dyn FnMut() -> [u8; 4] + Send>;
 /// With this much unsent, "the endpoint MAY elect to send a Pong frame for only the most recently
 /// processed Ping frame" (RFC 6455 5.5.3), and does.
 const PONG_BACKLOG: usize = 16 * 1024;
+
+/// A longer payload is masked by such parts, each written before the next, while it is in the core's
+/// cache. A multiple of the key's length.
+const PART: usize = 128 * 1024;
+
+/// Hands bytes to the network, if it takes any now, and says how many it took.
+pub(super) type Write<'a> = dyn FnMut(&[u8]) -> usize + 'a;
 
 pub(super) struct Outbox {
     buffer: Vec<u8>,
@@ -54,13 +62,14 @@ impl Outbox {
     }
 
     /// Queues a frame of a data message and says what it is: once a fragment has gone without FIN, the
-    /// next one continues it. `compress` decides for the whole message, with its first frame.
+    /// next one continues it. `compress` decides for the whole message, with its first frame. What is ready
+    /// of a long one is for `write` to take.
     pub(super) fn data(
         &mut self,
-        kind: Kind,
-        fin: bool,
+        (kind, fin): (Kind, bool),
         payload: &[u8],
         compress: Option<bool>,
+        write: &mut Write<'_>,
     ) -> Mark {
         let first = self.fragmented.is_none();
         self.traffic.messages += u64::from(fin);
@@ -73,7 +82,7 @@ impl Outbox {
         let opcode = if first { kind.into() } else { Opcode::Continuation };
         let Some(mut compression) = self.compression.take_if(|_| compressed) else {
             let mark = Mark { opcode, fin, compressed: false };
-            self.data_frame(mark, payload);
+            self.data_frame(mark, payload, write);
             return mark;
         };
         let part = if first && fin {
@@ -82,7 +91,7 @@ impl Outbox {
             Some(compression.deflater.compress(payload, fin))
         };
         let mark = Mark { opcode, fin, compressed: first && part.is_some() };
-        self.data_frame(mark, part.unwrap_or(payload));
+        self.data_frame(mark, part.unwrap_or(payload), write);
         self.compression = Some(compression);
         mark
     }
@@ -130,13 +139,17 @@ impl Outbox {
 
     /// Takes note that `length` of `bytes` have been handed to the network.
     pub(super) fn written(&mut self, length: usize) {
-        self.traffic.wire += length as u64;
-        self.written += length;
+        self.take(length);
         if self.unsent() < PONG_BACKLOG
             && let Some(payload) = self.late_pong.take()
         {
             self.control(Opcode::Pong, &payload);
         }
+    }
+
+    fn take(&mut self, length: usize) {
+        self.traffic.wire += length as u64;
+        self.written += length;
         if self.written == self.buffer.len() {
             self.buffer.clear();
             self.written = 0;
@@ -163,19 +176,42 @@ impl Outbox {
             .then(|| std::mem::take(&mut self.buffer))
     }
 
-    fn data_frame(&mut self, mark: Mark, payload: &[u8]) {
+    fn data_frame(&mut self, mark: Mark, payload: &[u8], write: &mut Write<'_>) {
         self.traffic.payload += payload.len() as u64;
-        self.frame(mark, payload);
+        if payload.len() <= PART {
+            return self.frame(mark, payload);
+        }
+        self.compact();
+        let key = (self.keys)();
+        frame::encode_header(&mut self.buffer, mark, payload.len(), key);
+        let mut rest = payload;
+        while let Some((part, behind)) = rest.split_at_checked(PART) {
+            rest = behind;
+            work::count(part.len());
+            mask::extend_masked(&mut self.buffer, part, key);
+            let taken = write(self.bytes());
+            self.take(taken);
+            if self.unsent() > 0 {
+                break;
+            }
+        }
+        work::count(rest.len());
+        self.buffer.reserve(rest.len());
+        mask::extend_masked(&mut self.buffer, rest, key);
     }
 
     fn frame(&mut self, mark: Mark, payload: &[u8]) {
+        self.compact();
+        let key = (self.keys)();
+        frame::encode(&mut self.buffer, mark, payload, key);
+    }
+
+    fn compact(&mut self) {
         if self.written > 0 && self.written >= self.unsent() {
             work::count(self.unsent());
             self.buffer.drain(..self.written);
             self.written = 0;
         }
-        let key = (self.keys)();
-        frame::encode(&mut self.buffer, mark, payload, key);
     }
 }
 
@@ -208,10 +244,10 @@ mod tests {
     fn fragments_continue_the_message_until_fin() {
         let mut outbox = outbox();
         let opcodes = [
-            outbox.data(Kind::Text, false, b"a", None),
-            outbox.data(Kind::Text, false, b"b", None),
-            outbox.data(Kind::Binary, true, b"c", None),
-            outbox.data(Kind::Binary, true, b"d", None),
+            outbox.data((Kind::Text, false), b"a", None, &mut |_| 0),
+            outbox.data((Kind::Text, false), b"b", None, &mut |_| 0),
+            outbox.data((Kind::Binary, true), b"c", None, &mut |_| 0),
+            outbox.data((Kind::Binary, true), b"d", None, &mut |_| 0),
         ];
         let continuation = Opcode::Continuation;
         assert_eq!(
@@ -237,7 +273,7 @@ mod tests {
         let mut wire = Vec::new();
         let mut expected = Vec::new();
         for n in 0..200u8 {
-            outbox.data(Kind::Binary, true, &[n; 50], None);
+            outbox.data((Kind::Binary, true), &[n; 50], None, &mut |_| 0);
             let mark = Mark { opcode: Opcode::Binary, fin: true, compressed: false };
             frame::encode(&mut expected, mark, &[n; 50], [0; 4]);
             let some = outbox.unsent().min(37);
@@ -246,5 +282,45 @@ mod tests {
         }
         wire.extend_from_slice(outbox.bytes());
         assert_eq!(wire, expected);
+    }
+    #[test]
+    fn a_long_payload_is_the_same_however_much_of_it_is_taken_on_the_way() {
+        let payload: Vec<u8> = (0..=250).cycle().take(3 * PART + 7).collect();
+        let mut expected = outbox();
+        expected.data((Kind::Binary, true), &payload, None, &mut |_| 0);
+        for most in [0, 1, PART - 1, PART, usize::MAX] {
+            let mut outbox = outbox();
+            outbox.control(Opcode::Ping, b"before");
+            let mut wire = Vec::new();
+            let mut calls = 0;
+            outbox.data((Kind::Binary, true), &payload, None, &mut |bytes| {
+                let taken = bytes.len().min(most);
+                wire.extend_from_slice(&bytes[..taken]);
+                calls += 1;
+                taken
+            });
+            assert_eq!(calls, if most == usize::MAX { 3 } else { 1 });
+            assert_eq!(outbox.traffic().wire, wire.len() as u64);
+            wire.extend_from_slice(outbox.bytes());
+            assert_eq!(wire[12..], *expected.bytes());
+        }
+    }
+
+    #[test]
+    fn a_late_pong_waits_for_the_end_of_a_long_frame() {
+        let mut outbox = outbox();
+        while outbox.late_pong.is_none() {
+            outbox.answer_ping(b"late");
+        }
+        let before = outbox.unsent();
+        let mut wire = Vec::new();
+        outbox.data((Kind::Binary, true), &vec![0; 2 * PART], None, &mut |bytes| {
+            wire.extend_from_slice(bytes);
+            bytes.len()
+        });
+        wire.extend_from_slice(outbox.bytes());
+        assert_eq!(wire.len(), before + 14 + 2 * PART);
+        outbox.written(outbox.unsent());
+        assert_eq!(outbox.bytes()[6..], *b"late");
     }
 }
