@@ -5,9 +5,10 @@ use super::{Assembly, Inbox, Kind};
 
 /// Less is not worth a place of its own.
 const LEAST: usize = 64 * 1024;
-/// Of a message that is longer this part comes first: a peer that only announces one costs nothing.
+/// Of a message that is longer a part has to be here first, so that a peer who only announces one gets no
+/// room for it.
 const UNSEEN: usize = 2 * 1024 * 1024;
-const PART: usize = 8;
+const PART: usize = 32;
 
 /// A message that may land: how long it is in all, and what has arrived of it.
 #[derive(Debug, PartialEq, Eq)]
