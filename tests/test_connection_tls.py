@@ -5,7 +5,11 @@ More on certificates is in test_errors_opening.py and in tests/rust/connect.
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import itertools
 import ssl
+import threading
 import warnings
 from typing import TYPE_CHECKING
 
@@ -13,6 +17,7 @@ import pytest
 
 import aiowebsocket
 from aiowebsocket import connect
+from blocking import until
 from failures import assert_readable, refusal
 from peers import frames
 from peers.raw import EndOfStreamError, RawPeer, Session
@@ -23,7 +28,16 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.authority import Authority
 
+MIB = 2**20
+# The most plaintext of one record.
+RECORD = 2**14
+# So much of a message leaves less room than a record for a read, which keeps some for plaintext.
+ALMOST_A_BUFFER = 229_000
 MANY = [str(number) * 1000 for number in range(30)]
+
+
+def has_received(ws: aiowebsocket.ClientConnection, count: int) -> bool:
+    return ws.stats.wire_bytes_received == count
 
 
 def end_without_close_notify(session: Session) -> None:
@@ -98,6 +112,31 @@ class BioSession:
         with pytest.raises(ssl.SSLError):
             self.tls.read(1)
         assert self.outgoing.pending
+
+
+@pytest.mark.parametrize("scheme", ["wss"])
+async def test_a_record_for_which_one_read_has_no_room_is_read_to_its_end(
+    raw_peer: MakeRawPeer,
+) -> None:
+    """The rest of it lies in the socket already, so nothing tells of it any more."""
+    message = bytes(MIB)
+    frame = frames.binary(message)
+    cuts = [0, *range(ALMOST_A_BUFFER, len(frame), RECORD), len(frame)]
+    arrived = threading.Semaphore(0)
+
+    def script(session: Session) -> None:
+        session.open()
+        for first, last in itertools.pairwise(cuts):
+            session.send(frame[first:last])
+            assert arrived.acquire(timeout=10)
+
+    peer = raw_peer(script)
+    async with connect(peer.uri) as ws:
+        for cut in cuts[1:]:
+            have_come = functools.partial(has_received, ws, cut)
+            await asyncio.wait_for(until(have_come), 5)
+            arrived.release()
+        assert await ws.recv() == message
 
 
 async def test_data_that_came_before_a_fatal_alert_is_handed_out(

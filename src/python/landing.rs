@@ -35,12 +35,12 @@ pub(super) fn begin(py: Python<'_>, link: &Link, length: usize) {
 }
 
 /// The bytes object of a message that has arrived.
-pub(super) fn end(py: Python<'_>, landing: Box<dyn Landing>) -> Py<PyBytes> {
-    if !(&*landing as &dyn Any).is::<Unfinished>() {
-        return PyBytes::new(py, landing.payload()).unbind();
-    }
-    let landing: Box<dyn Any> = landing;
-    landing.downcast::<Unfinished>().map_or_else(|_| PyBytes::new(py, b"").unbind(), |it| it.bytes)
+pub(super) fn end(py: Python<'_>, landing: &dyn Landing) -> Py<PyBytes> {
+    let landing_any: &dyn Any = landing;
+    landing_any.downcast_ref::<Unfinished>().map_or_else(
+        || PyBytes::new(py, landing.payload()).unbind(),
+        |finished| finished.bytes.clone_ref(py),
+    )
 }
 
 impl Unfinished {

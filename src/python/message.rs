@@ -35,7 +35,7 @@ impl Decode {
     pub(super) fn object(self, py: Python<'_>, kind: Kind, payload: Payload<'_>) -> Copied {
         match payload {
             Payload::Here(payload) => self.copy(py, kind, payload),
-            Payload::Landed(landing) => self.wrap(landing::end(py, landing)),
+            Payload::Landed(landing) => self.wrap(landing::end(py, &*landing)),
         }
     }
 

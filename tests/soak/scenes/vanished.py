@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-import event_loops
-from soak.child import Child
-from soak.network import BLACKOUT, NotPermittedError, two_hosts
-from soak.network.far import far_server
+from soak.network import BLACKOUT, NotPermittedError
+from soak.network.apart import apart
 from soak.scene import Row, Scene
 
 if TYPE_CHECKING:
@@ -38,21 +35,10 @@ def vanish(short: bool) -> list[Row]:
 
 def cut_the_wire(interval: float, connections: int) -> tuple[float, dict[str, Any]]:
     """When the wire was cut, and what the client on each kind of loop then saw."""
-    with contextlib.ExitStack() as stack:
-        client, server, wire = stack.enter_context(two_hosts())
-        far = stack.enter_context(far_server(server))
-        uris = [far.uri(scheme) for scheme in SCHEMES]
-        waiting = {
-            kind: stack.enter_context(
-                Child(
-                    "soak.programs.waiting",
-                    *(kind, str(connections), str(interval), *uris),
-                    ca_file=far.ca_file,
-                    on=client.command,
-                )
-            )
-            for kind in event_loops.KINDS
-        }
+    with apart(
+        "soak.programs.waiting",
+        lambda far: (str(connections), str(interval), *map(far.uri, SCHEMES)),
+    ) as (waiting, wire):
         for child in waiting.values():
             child.next_line(PATIENCE)
         # All have been idle for a while, so the next ping is anywhere within an interval.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from typing import TYPE_CHECKING, Any
 
-import event_loops
-from soak.child import Child
-from soak.network import BLACKOUT, BRIGHT, STORM, NotPermittedError, two_hosts
-from soak.network.far import far_server
+from soak.network import BLACKOUT, BRIGHT, STORM, NotPermittedError
+from soak.network.apart import apart
 from soak.scene import Row, Scene
 
 if TYPE_CHECKING:
@@ -29,21 +26,10 @@ def lose_all_for_a_while(short: bool) -> list[Row]:
     """The wire goes dead while numbers are under way, and comes back."""
     seconds, count = (1.0, NUMBERS // 40) if short else (3.0, NUMBERS)
     try:
-        with contextlib.ExitStack() as stack:
-            client, server, wire = stack.enter_context(two_hosts())
-            far = stack.enter_context(far_server(server))
-            arguments = (str(count), str(PING_TIMEOUT), *map(far.uri, SCHEMES))
-            echoing = {
-                kind: stack.enter_context(
-                    Child(
-                        "soak.programs.numbering",
-                        *(kind, *arguments),
-                        ca_file=far.ca_file,
-                        on=client.command,
-                    )
-                )
-                for kind in event_loops.KINDS
-            }
+        with apart(
+            "soak.programs.numbering",
+            lambda far: (str(count), str(PING_TIMEOUT), *map(far.uri, SCHEMES)),
+        ) as (echoing, wire):
             for child in echoing.values():
                 child.next_line(PATIENCE)
             wire.weather = BLACKOUT
@@ -76,22 +62,14 @@ def weather_the_storm(short: bool) -> list[Row]:
     """Letters through the storm, beside the same letters on nothing but TLS."""
     seconds, count = (4.0, 4) if short else (STORM_SECONDS, 25)
     try:
-        with contextlib.ExitStack() as stack:
-            client, server, wire = stack.enter_context(two_hosts())
-            wire.weather = STORM
-            far = stack.enter_context(far_server(server))
-            where = (far.uri("wss", "/letters"), str(far.ports["tls"]))
-            lettering = {
-                kind: stack.enter_context(
-                    Child(
-                        "soak.programs.lettering",
-                        *(kind, str(seconds), str(count), *where),
-                        ca_file=far.ca_file,
-                        on=client.command,
-                    )
-                )
-                for kind in event_loops.KINDS
-            }
+        with apart(
+            "soak.programs.lettering",
+            lambda far: (
+                *(str(seconds), str(count)),
+                *(far.uri("wss", "/letters"), str(far.ports["tls"])),
+            ),
+            STORM,
+        ) as (lettering, wire):
             patience = seconds + PATIENCE
             reports = {kind: child.next_line(patience) for kind, child in lettering.items()}
             fates = str(wire)
