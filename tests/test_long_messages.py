@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -215,6 +216,23 @@ async def test_a_stand_in_goes_on_with_a_message_that_the_loop_has_begun_to_read
         block_until(answered.is_set)
         assert ws.stats.takeovers == 1
         assert await asyncio.wait_for(ws.recv(), 10) == message
+
+
+async def test_nothing_is_kept_of_a_long_message_that_is_dropped_for_a_newer_one(
+    raw_peer: MakeRawPeer,
+) -> None:
+    message = payload(MIB)
+    peer = raw_peer(sends_half(message, frames.text("newer")))
+    tracemalloc.start()
+    try:
+        async with connect(peer.uri, overflow="drop_oldest", max_buffered=100) as ws:
+            await half_arrived(ws, message)
+            peer.go.set()
+            await asyncio.wait_for(until(lambda: ws.stats.dropped_messages == 1), 10)
+            await asyncio.wait_for(until(lambda: tracemalloc.get_traced_memory()[0] < MIB // 2), 10)
+            assert await ws.recv() == "newer"
+    finally:
+        tracemalloc.stop()
 
 
 async def test_a_connection_may_be_dropped_in_the_middle_of_a_long_message(

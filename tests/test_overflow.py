@@ -112,6 +112,7 @@ async def test_what_is_dropped_leaves_no_memory_behind(
         growth = memory.Growth()
         peer.go.set()
         await until(lambda: ws.stats.messages_received == 1000 * batches)
+        await answered(peer)
         assert ws.stats.queued_bytes <= 2**20
         assert len(batch) * batches > 2**25
         assert growth.peak() < 2**23

@@ -91,6 +91,16 @@ impl Open {
         })
     }
 
+    /// A message that has landed may have been dropped for newer ones.
+    pub(super) fn clear_landing(&mut self) {
+        let engine = &self.engine;
+        if self.landing.is_some()
+            && !(engine.landing() > 0 || engine.has_part_elsewhere() || engine.has_landed())
+        {
+            self.landing = None;
+        }
+    }
+
     /// Who takes a message in chunks gets what has landed of it too.
     pub(super) fn bring_back(&mut self) {
         if self.engine.has_part_elsewhere()

@@ -247,6 +247,7 @@ impl Open {
         self.flush();
         self.end_what_is_over();
         self.give_buffers_back();
+        self.clear_landing();
         let wants = self.wants();
         self.call_attendant(wants.read, wants.write);
         wants
