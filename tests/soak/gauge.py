@@ -5,11 +5,9 @@ It knows nothing of what makes it grow.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import re
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,21 +39,6 @@ def read() -> Reading:
     found = re.search(r"^Rss:\s+(\d+) kB$", _MAPPED.read_text(), re.MULTILINE)
     assert found is not None, f"{_MAPPED} has no Rss"
     return Reading(int(found[1]) * 1024, len(gc.get_objects()), descriptors.count())
-
-
-async def settled(base: Reading, patience: float = 5.0) -> Reading:
-    """How it is when there are no more objects and descriptors than at first, or patience ends.
-
-    What has been cancelled or dropped may still be ending in another thread.
-    """
-    end = time.monotonic() + patience
-    now = read()
-    while now.objects > base.objects or now.descriptors > base.descriptors:
-        if time.monotonic() >= end:
-            break
-        await asyncio.sleep(0.05)
-        now = read()
-    return now
 
 
 def slope(values: Sequence[float], step: float) -> float:
