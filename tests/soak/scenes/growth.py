@@ -37,7 +37,7 @@ ECHOES, CONNECTS, FAILURES = (1_000_000, 6_000), (100_000, 1_000), (10_000, 200)
 # Longer than close_timeout, for so long something may be kept of a connection.
 WARM_UPS = (12.0, 0.2)
 # Longer than the engine's rounds take, which find what has gone.
-SETTLING = (1.5, 0.0)
+SETTLING = (1.5, 0.05)
 PROCESSES = 2
 LIMITS = (1200.0, 30.0)
 
