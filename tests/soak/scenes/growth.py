@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BYTES_EACH = 10.0
 # What a process takes here and there in so short a time hides what each thing took.
 IN_ALL = 2 * 2**20
-# Objects that are made once, by a way that is seldom taken, after a short warm-up; a leak has hundreds.
+# Objects that are made once, by a way seldom taken, after a short warm-up; a leak has hundreds.
 ONCE = 8
 # How often each is done, in full and in short.
 ECHOES, CONNECTS, FAILURES = (1_000_000, 6_000), (100_000, 1_000), (10_000, 200)
