@@ -17,8 +17,9 @@ impl Drop for Hang {
     }
 }
 
-/// `PyObject_Vectorcall` and `PyObject_VectorcallMethod`, and that they may unwind. pyo3 declares them
-/// as if they never did, so there would be no landing pad to stop at.
+/// `PyObject_VectorcallDict` and `PyObject_VectorcallMethod`, and that they may unwind. pyo3 declares them
+/// as if they never did, so there would be no landing pad to stop at. (Python 3.10 has no function
+/// `PyObject_Vectorcall`: there it is a macro.)
 type Vectorcall = unsafe extern "C-unwind" fn(
     *mut ffi::PyObject,
     *const *mut ffi::PyObject,
@@ -47,7 +48,7 @@ pub(super) fn call<'py>(
     unsafe {
         let arguments = places.as_mut_ptr().add(1);
         let count = 1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-        vectorcall(ffi::PyObject_Vectorcall, function, arguments, count, None)
+        vectorcall(ffi::PyObject_VectorcallDict, function, arguments, count, None)
     }
 }
 
