@@ -61,7 +61,10 @@ def without_parking(call: Any) -> Any:
 
 def lies_in_the_socket(peer: RawPeer, ws: ClientConnection) -> None:
     """Let the peer send, and hold up the loop until the bytes have come."""
+    sent = peer.sessions[-1].sent
+    sent.clear()
     peer.go.set()
+    assert sent.wait(10)
     time.sleep(0.05)
     assert ws._queued == 0
 

@@ -58,6 +58,8 @@ class Session:
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stream = stream
         self.go = go
+        # Set by every send.
+        self.sent = threading.Event()
         self.request: Request | None = None
         self.frames: list[Frame] = []
         self.ending: str | None = None
@@ -98,6 +100,7 @@ class Session:
     def send(self, *pieces: bytes) -> None:
         """Send bytes, all of them in one call."""
         self.stream.sendall(b"".join(pieces))
+        self.sent.set()
 
     def send_close(self, code: int | None = 1000, reason: str = "") -> None:
         """Begin the closing handshake; `see_off` then ends it without a second Close."""
