@@ -7,17 +7,14 @@ use std::any::Any;
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
-use std::time::Instant;
 
 use rustix::net::RecvFlags;
 
 use super::link::Link;
-use super::open::{Arrived, Open};
+use super::open::{LONG_SHARE, Open};
 use super::stream::{Received, Stream};
 use crate::protocol::{Kind, Landable};
 
-/// The most that one read brings: a fast peer must not own the loop.
-const FAIR_SHARE: usize = 1024 * 1024;
 /// After a long message the next one may be as long: so much is read to see that.
 pub(super) const FIRST_READ: usize = 16 * 1024;
 
@@ -44,6 +41,11 @@ pub enum Payload<'a> {
 }
 
 impl Link {
+    /// How long the message is whose rest may be read to another place.
+    pub fn landable(&self) -> Option<usize> {
+        self.lock().landable().map(|landable| landable.length)
+    }
+
     /// Reads the rest of the message of that length to this place, which is given back if the message is
     /// no longer the one under way.
     pub fn land(&self, length: usize, mut landing: Box<dyn Landing>) -> Option<Box<dyn Landing>> {
@@ -59,27 +61,21 @@ impl Link {
 }
 
 impl Open {
-    pub(super) fn landable(&self) -> Option<Landable<'_>> {
+    fn landable(&self) -> Option<Landable<'_>> {
         matches!(self.stream, Some(Stream::Plain(_))).then(|| self.engine.landable())?
     }
 
     /// Reads once to where the message goes.
-    pub(super) fn receive_landing(&mut self) -> Arrived {
+    pub(super) fn read_landing(&mut self) -> Received {
         let (Some(stream), Some(landing)) = (&self.stream, &mut self.landing) else {
-            return Arrived::Nothing;
+            return Received::default();
         };
-        let Received { length, end, .. } = read(stream, landing.as_mut());
-        if end.is_none() && length == 0 {
-            return Arrived::Nothing;
-        }
-        if let Some(end) = end {
-            self.failure = Some(end);
-        }
-        if length > 0 {
-            self.engine.receive_elsewhere(length, Instant::now());
-        }
-        self.parse(0);
-        Arrived::Parsed
+        Received::of(landing.fill(&mut |room| {
+            let share = room.len().min(LONG_SHARE);
+            let room = &mut room[..share];
+            let ((read, _), _) = rustix::net::recv(stream.socket(), room, RecvFlags::empty())?;
+            Ok(read)
+        }))
     }
 
     pub(super) fn take<R>(&mut self, read: impl FnOnce(Kind, Payload<'_>) -> R) -> Option<R> {
@@ -109,13 +105,4 @@ impl Open {
             self.engine.bring_back(landing.payload());
         }
     }
-}
-
-fn read(stream: &Stream, landing: &mut dyn Landing) -> Received {
-    Received::of(landing.fill(&mut |room| {
-        let share = room.len().min(FAIR_SHARE);
-        let room = &mut room[..share];
-        let ((read, _), _) = rustix::net::recv(stream.socket(), room, RecvFlags::empty())?;
-        Ok(read)
-    }))
 }

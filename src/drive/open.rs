@@ -15,7 +15,7 @@ use crate::protocol::{Close, Connection, Failure, Phase, Side};
 /// The most one call of `receive` reads: a fast peer must not own the loop.
 const FAIR_SHARE: usize = 256 * 1024;
 /// But of one long frame this much, for nobody has work to do before its end.
-const LONG_SHARE: usize = 1024 * 1024;
+pub(super) const LONG_SHARE: usize = 1024 * 1024;
 
 /// This many compressed bytes may take long enough to inflate that others should run meanwhile.
 const MUCH_TO_INFLATE: usize = 4 * 1024;
@@ -83,8 +83,6 @@ pub struct Wants {
     pub chunk: bool,
     /// Whether the output is below its limit, so that senders may go on.
     pub room: bool,
-    /// How long a message is whose rest may be read to another place: see `Link::land`.
-    pub landable: Option<usize>,
     /// Whether no further message will come.
     pub over: bool,
     /// Whether the connection is at its end and its descriptor to be released.
@@ -156,23 +154,22 @@ impl Open {
         if self.engine.is_stalled() {
             return Arrived::Unparsed;
         }
-        if self.stream.is_none() || self.engine.phase() == Phase::Closed {
+        if self.engine.phase() == Phase::Closed {
             return Arrived::Nothing;
         }
-        if self.engine.landing() > 0 {
-            return self.receive_landing();
-        }
-        self.engine.lend_input(pool::input);
-        let fair = self.fair_share();
-        let Some(stream) = &mut self.stream else { return Arrived::Nothing };
-        let room = self.engine.receive_buffer();
-        let share = room.len().min(fair);
-        let Received { length, end, within_record } = stream.read(&mut room[..share]);
+        let lands = self.engine.landing() > 0;
+        let received = if lands { self.read_landing() } else { self.read() };
+        let Received { length, end, within_record } = received;
         if end.is_none() && length == 0 {
             return if within_record { Arrived::PartOfRecord } else { Arrived::Nothing };
         }
         if let Some(end) = end {
             self.failure = Some(end);
+        }
+        if lands && length > 0 {
+            self.engine.receive_elsewhere(length, Instant::now());
+            self.parse(0);
+            return Arrived::Parsed;
         }
         if length > 0 && self.engine.to_inflate(length) >= MUCH_TO_INFLATE {
             self.engine.defer(length, Instant::now());
@@ -180,6 +177,15 @@ impl Open {
         }
         self.parse(length);
         Arrived::Parsed
+    }
+
+    fn read(&mut self) -> Received {
+        let fair = self.fair_share();
+        let Some(stream) = &mut self.stream else { return Received::default() };
+        self.engine.lend_input(pool::input);
+        let room = self.engine.receive_buffer();
+        let share = room.len().min(fair);
+        stream.read(&mut room[..share])
     }
 
     fn fair_share(&mut self) -> usize {
@@ -335,7 +341,6 @@ impl Open {
             messages: self.engine.queued(),
             chunk: self.engine.has_chunk(),
             room: self.has_room(),
-            landable: self.landable().map(|landable| landable.length),
             over: matches!(phase, Phase::Ending | Phase::Closed),
             closed: phase == Phase::Closed,
             events: self.engine.has_events(),

@@ -283,6 +283,7 @@ mod tests {
         wire.extend_from_slice(outbox.bytes());
         assert_eq!(wire, expected);
     }
+
     #[test]
     fn a_long_payload_is_the_same_however_much_of_it_is_taken_on_the_way() {
         let payload: Vec<u8> = (0..=250).cycle().take(3 * PART + 7).collect();

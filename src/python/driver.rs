@@ -355,8 +355,8 @@ impl Driver {
             this.receive(slf.py())
         };
         Self::apply(slf, wants, true)?;
-        if let Some(length) = wants.landable {
-            landing::begin(slf.py(), &this.link, length);
+        if wants.messages == 0 {
+            landing::begin(slf.py(), &this.link);
         }
         Ok(())
     }

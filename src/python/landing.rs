@@ -26,8 +26,9 @@ struct Unfinished {
 // other owner who could look at it or write to it.
 unsafe impl Send for Unfinished {}
 
-/// Has the rest of a long message that is under way read into its bytes object.
-pub(super) fn begin(py: Python<'_>, link: &Link, length: usize) {
+/// Has the rest of a long message, if one is under way, read into its bytes object.
+pub(super) fn begin(py: Python<'_>, link: &Link) {
+    let Some(length) = link.landable() else { return };
     // Without memory for it the message goes the way of others, and whoever takes it is told.
     if let Ok(unfinished) = Unfinished::new(py, length) {
         drop(link.land(length, Box::new(unfinished)));
