@@ -58,7 +58,7 @@ class ClientConnection(_core.ClientConnection):
 
     def __init__(self, opened: _core.Opened, settings: Settings) -> None:
         self._opened = opened
-        self._settings = settings
+        self._compression = settings.compression
         self.logger = settings.logger
 
     @cached_property
@@ -108,7 +108,7 @@ class ClientConnection(_core.ClientConnection):
         agreed = self._opened.deflate
         if agreed is None:
             return None
-        options = self._settings.compression
+        options = self._compression
         return PerMessageDeflate(
             server_no_context_takeover=agreed[0],
             client_no_context_takeover=agreed[1],

@@ -14,6 +14,9 @@ __all__ = ["Settings", "check_at_least"]
 _LONGEST_BUSY_POLL = 1_000
 _OVERFLOWS = ("block", "drop_oldest", "drop_newest", "close")
 _DRIVERS = ("auto", "loop", "lifeline")
+_NUMBERS = (int, float)
+# Even without an offer of ours there may be one among the caller's own headers.
+_UNASKED_COMPRESSION = PerMessageDeflate()
 
 
 class Settings(Value):
@@ -107,31 +110,28 @@ class Settings(Value):
             driver,
             coalesce,
             busy_poll,
-            # Even without an offer of ours there may be one among the caller's own headers.
-            compression or PerMessageDeflate(),
+            compression or _UNASKED_COMPRESSION,
             logger,
         )
 
 
 def check_at_least(least: int, **numbers: float | None) -> None:
     """Refuse what is no number, and numbers below `least`; None is no number to check."""
-    for name, number in _numbers(numbers):
-        if not number >= least:
+    for name, number in numbers.items():
+        if number is not None and not _number(name, number) >= least:
             raise ValueError(f"{name} is {number!r}; it is at least {least}")
 
 
 def _check_above_zero(**numbers: float | None) -> None:
-    for name, number in _numbers(numbers):
-        if not number > 0:
+    for name, number in numbers.items():
+        if number is not None and not _number(name, number) > 0:
             raise ValueError(f"{name} is {number!r}; it is above 0, or None for off")
 
 
-def _numbers(numbers: dict[str, float | None]) -> list[tuple[str, float]]:
-    given = [(name, number) for name, number in numbers.items() if number is not None]
-    for name, number in given:
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            raise TypeError(f"{name} is a number, not {type(number).__name__}")
-    return given
+def _number(name: str, number: float) -> float:
+    if isinstance(number, bool) or not isinstance(number, _NUMBERS):
+        raise TypeError(f"{name} is a number, not {type(number).__name__}")
+    return number
 
 
 def _check_one_of(choices: tuple[str, ...], name: str, choice: str) -> None:

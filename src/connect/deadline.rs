@@ -1,6 +1,7 @@
 //! The one deadline of an opening, and what was under way when it passed.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -26,7 +27,7 @@ impl Deadline {
     }
 
     /// None at the deadline.
-    pub(super) async fn limit<T>(self, work: impl Future<Output = T>) -> Option<T> {
+    pub(super) async fn limit<T>(self, work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         match self.at {
             Some(at) => timeout_at(at, work).await.ok(),
             None => Some(work.await),

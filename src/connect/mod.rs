@@ -17,6 +17,7 @@ mod upgrade;
 mod uri;
 
 use std::fmt;
+use std::pin::pin;
 use std::time::Duration;
 
 use rand::TryRng as _;
@@ -137,20 +138,25 @@ impl Plan {
         let on_given_socket = socket.is_some();
         let asked = Asked { secure: self.secure, on_given_socket, redirects };
         let mut progress = Progress::new(self.address());
-        let (transport, answer) = match deadline.limit(self.carry_out(socket, &mut progress)).await
-        {
-            Some(outcome) => outcome?,
-            None => return Err(deadline.passed(&progress)),
+        let within = {
+            let work = pin!(self.carry_out(socket, &mut progress));
+            deadline.limit(work).await
         };
+        let Some(outcome) = within else { return Err(deadline.passed(&progress)) };
+        let (transport, answer) = outcome?;
         match judge(&self.request, &answer.response) {
             Ok(agreement) => self
                 .opened(transport, answer, agreement)
                 .map(|opened| Outcome::Opened(Box::new(opened))),
-            Err(HandshakeError::Status { .. }) => match follow(options, asked, &answer.response) {
-                Ok(Some(onward)) => Ok(onward),
-                Ok(None) => Err(self.refused(transport, answer, deadline, None).await),
-                Err(fault) => Err(self.refused(transport, answer, deadline, Some(fault)).await),
-            },
+            Err(HandshakeError::Status { .. }) => {
+                let unfollowed = match follow(options, asked, &answer.response) {
+                    Ok(Some(onward)) => return Ok(onward),
+                    Ok(None) => None,
+                    Err(fault) => Some(fault),
+                };
+                // Boxed, or every opening would be as large.
+                Err(Box::pin(self.refused(transport, answer, deadline, unfollowed)).await)
+            }
             Err(error) => Err(OpenError::unanswered(&self.address(), error, Some(answer.response))),
         }
     }

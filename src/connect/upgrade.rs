@@ -13,7 +13,9 @@ use super::tls;
 use super::transport::Transport;
 use crate::protocol::handshake::{Body, HeadReader, Request, Response};
 
-const READ_SIZE: usize = 8 * 1024;
+/// A head is seldom longer, and of many connections that are opened at once each waits with this.
+const HEAD_SIZE: usize = 1024;
+const BODY_SIZE: usize = 8 * 1024;
 /// A refusal is known from its head; its body is worth this long a wait, not the whole timeout.
 const BODY_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -31,7 +33,7 @@ pub(super) async fn exchange(
     let broken = |error: io::Error| broken_off(address, &error);
     transport.write_all(&request.encode()).await.map_err(broken)?;
     let mut reader = HeadReader::default();
-    let mut buffer = vec![0; READ_SIZE];
+    let mut buffer = vec![0; HEAD_SIZE];
     loop {
         let count = transport.read(&mut buffer).await.map_err(broken)?;
         if count == 0 {
@@ -58,7 +60,7 @@ pub(super) async fn refusal_body(
 }
 
 async fn read_body(transport: &mut Transport, body: &mut Body) {
-    let mut buffer = vec![0; READ_SIZE];
+    let mut buffer = vec![0; BODY_SIZE];
     while !body.is_complete() {
         match transport.read(&mut buffer).await {
             Ok(0) | Err(_) => return,

@@ -40,6 +40,9 @@ struct Lifeline {
     rounds: Arc<Rounds>,
     /// A second thread, for what may have to wait for Python.
     patient: Option<Runtime>,
+    /// For the event loops that miss ends.
+    #[cfg(target_os = "linux")]
+    watches: Option<Arc<watch::Watches>>,
 }
 
 /// The lifeline's handle, for spawning.
@@ -59,6 +62,11 @@ pub fn patient_handle() -> io::Result<Handle> {
     running(&mut kept())?.patient_handle()
 }
 
+#[cfg(target_os = "linux")]
+fn watches() -> io::Result<Arc<watch::Watches>> {
+    running(&mut kept())?.watches()
+}
+
 fn running(lifeline: &mut Option<Lifeline>) -> io::Result<&mut Lifeline> {
     let own = if let Some(running) = lifeline.take() {
         running
@@ -67,7 +75,13 @@ fn running(lifeline: &mut Option<Lifeline>) -> io::Result<&mut Lifeline> {
         let rounds = Arc::new(Rounds::default());
         let made = Arc::clone(&rounds);
         runtime.spawn_blocking(move || made.make());
-        Lifeline { runtime, rounds, patient: None }
+        Lifeline {
+            runtime,
+            rounds,
+            patient: None,
+            #[cfg(target_os = "linux")]
+            watches: None,
+        }
     };
     Ok(lifeline.insert(own))
 }
@@ -92,6 +106,15 @@ impl Lifeline {
             None => thread("aiowebsocket-python")?,
         };
         Ok(self.patient.insert(patient).handle().clone())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn watches(&mut self) -> io::Result<Arc<watch::Watches>> {
+        let watches = match self.watches.take() {
+            Some(watches) => watches,
+            None => watch::Watches::start(self.runtime.handle())?,
+        };
+        Ok(Arc::clone(self.watches.insert(watches)))
     }
 
     fn stop(self, patience: Duration) {

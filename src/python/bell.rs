@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyNotImplementedError;
 use pyo3::prelude::*;
@@ -72,14 +72,21 @@ impl Rope {
 
     /// Has the loop make this call. A loop that has been closed hears nothing.
     pub(super) fn pull(&self, call: Call) {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.push(call);
-        // The first is heard for all; a loop that is gone leaves nobody to hear any.
-        if calls.len() == 1 && (&self.ringer).write(&[1]).is_err() {
-            let unheard = std::mem::take(&mut *calls);
-            drop(calls);
+        let is_first = {
+            let mut calls = self.calls();
+            calls.push(call);
+            calls.len() == 1
+        };
+        // The first is heard for all; with the list free, or the loop would wake only to wait for it.
+        if is_first && (&self.ringer).write(&[1]).is_err() {
+            // A loop that is gone leaves nobody to hear any.
+            let unheard = std::mem::take(&mut *self.calls());
             drop(unheard);
         }
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,8 +114,7 @@ impl Bell {
     /// The loop's callback: makes the calls. One that fails keeps none from being made.
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let _silent_already = (&self.clapper).read(&mut [0; 8]);
-        let calls =
-            std::mem::take(&mut *self.rope.calls.lock().unwrap_or_else(PoisonError::into_inner));
+        let calls = std::mem::take(&mut *self.rope.calls());
         let mut result = Ok(());
         for call in calls {
             result = result.and(call(py));

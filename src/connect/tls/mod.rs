@@ -108,7 +108,10 @@ impl Tls {
     ) -> Result<TlsStream<TcpStream>, OpenError> {
         let handshake =
             TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), socket);
-        handshake.await.map_err(|error| failure::of_handshake(address, &self.name, &error))
+        // Boxed, or a plain opening would be as large.
+        Box::pin(handshake)
+            .await
+            .map_err(|error| failure::of_handshake(address, &self.name, &error))
     }
 }
 
