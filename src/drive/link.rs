@@ -343,7 +343,7 @@ impl Link {
     /// peer. Waits for no lock, which a thread may hold that exists in the parent only.
     pub fn disown(&self) {
         if let Ok(mut open) = self.open.try_lock() {
-            drop(open.stream.take());
+            drop((open.watch.take(), open.stream.take()));
         }
     }
 
