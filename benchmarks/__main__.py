@@ -84,7 +84,8 @@ def measure(
         if measured.paired:
             block = min(PAIRED_BLOCK, options.block)
             pairs_a_round = 1 if options.short else PAIRS_A_ROUND
-            results.pairs.extend(pairs.measure(turns, series, pairs_a_round * count, block))
+            found = pairs.measure(turns, series, measured.paired, pairs_a_round * count, block)
+            results.pairs.extend(found)
     print(file=sys.stderr)
     for failure in failures:
         # A rival that fails is named and left out; ours is to be mended.

@@ -65,6 +65,9 @@ def _pairs(workload: Workload, results: Results) -> list[str]:
     lines = ["", "| in pairs | beside | time | p50 | CPU |", "|---|---|---|---|---|"]
     for pairs in here:
         cells = [f"{pairs.contender} ({pairs.loop})", f"{pairs.rival} ({pairs.rival_loop})"]
-        cells += [str(Spread.of(pairs.figures[name])) for name in ("seconds", "p50", "cpu")]
+        cells += [
+            str(Spread.of(pairs.figures[name])) if name in pairs.figures else "-"
+            for name in ("seconds", "p50", "cpu")
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines

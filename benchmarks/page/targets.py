@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .figures import best, number, ratios
 
 if TYPE_CHECKING:
-    from benchmarks.method.results import Results, Series
+    from benchmarks.method.results import Pairs, Results, Series
 
 CONNECT, CONVERSE = "aiowebsocket connect", "aiowebsocket Converse"
 CALLBACKS = ("picows callbacks", "picows callbacks, aiofastnet")
@@ -126,10 +126,14 @@ def judge(target: Target, results: Results) -> Verdict | None:
     if rival is None:
         return None
     paired = _paired(target, results)
-    values = paired or {
+    if paired:
+        rivals = {f"{pairs.rival} ({pairs.rival_loop})" for pairs in paired}
+        values = {pairs.loop: statistics.median(pairs.figures[target.figure]) for pairs in paired}
+        return Verdict(target, " and ".join(sorted(rivals)), values, paired=True)
+    values = {
         series.loop: statistics.median(ratios(series, rival, target.figure)) for series in ours
     }
-    return Verdict(target, f"{rival.contender} ({rival.loop})", values, paired=bool(paired))
+    return Verdict(target, f"{rival.contender} ({rival.loop})", values, paired=False)
 
 
 def _beside_connect(target: Target, ours: list[Series], results: Results) -> Verdict:
@@ -157,13 +161,13 @@ def _names(target: Target, results: Results) -> tuple[str, ...]:
     return tuple(name for name, role in results.roles.items() if role == "peer")
 
 
-def _paired(target: Target, results: Results) -> dict[str, float]:
-    return {
-        pairs.loop: statistics.median(pairs.figures[target.figure])
+def _paired(target: Target, results: Results) -> list[Pairs]:
+    return [
+        pairs
         for pairs in results.pairs
         if (pairs.workload, pairs.contender) == (target.workload, target.ours)
         and pairs.rival in target.rivals
-    }
+    ]
 
 
 def losses(results: Results) -> list[tuple[str, Series, Series, str, float]]:

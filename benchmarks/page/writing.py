@@ -25,8 +25,9 @@ Connections are opened and closed outside the clock, except where opening is wha
 Each peer has found in a warm-up how many operations fill its block. CPU is that of the client's
 process, all threads together, for one operation.
 
-Echoes of ours are measured once more in pairs: two connections in one process, blocks of 25 ms by
-turns, ours beside the rival's configuration and event loop that had been its best in the rounds.
+Echoes, floods of bytes and sinks of ours are measured once more in pairs: two connections in one
+process, blocks of 25 ms by turns, ours beside the rival's configuration and event loop that had
+been its best in the rounds.
 
 Where every message waits for the last (echo, crowd, connect), spinners at idle priority keep the
 virtual CPUs awake: one that sleeps takes longer to wake than an echo lasts. Where messages flow
@@ -34,10 +35,10 @@ virtual CPUs awake: one that sleeps takes longer to wake than an echo lasts. Whe
 
 Each peer is in its fastest documented configuration: without compression (but where that is
 measured), keepalive and, where it can be taken away, a limit of size; with its C extensions, or it
-is left out. `benchmarks/peers` has a short file for each. A floor is no client to use: it shows
-what is left when nothing but the event loop, or no Python at all, is in the way. In the plots
-aiowebsocket is orange (a lighter one: its doors), a floor is grey; each has its better event
-loop."""
+is left out. Ours has its keepalive on: 20 seconds, its default. `benchmarks/peers` has a short file
+for each. A floor is no client to use: it shows what is left when nothing but the event loop, or no
+Python at all, is in the way. In the plots aiowebsocket is orange (a lighter one: its doors), a
+floor is grey; each has its better event loop."""
 
 
 def write(results: Results, folder: Path) -> None:

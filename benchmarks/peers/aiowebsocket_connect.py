@@ -65,10 +65,8 @@ def tls(trust: Trust | None) -> TLSConfig | None:
 
 
 async def opened(uri: str, trust: Trust | None, **options: Any) -> ClientConnection:
-    """A connection that does nothing but what is measured."""
-    return await connect(
-        uri, ssl=tls(trust), compression=None, ping_interval=None, max_size=None, **options
-    )
+    """A connection without compression and limit; its keepalive is on, as it is by default."""
+    return await connect(uri, ssl=tls(trust), compression=None, max_size=None, **options)
 
 
 async def open_client(uri: str, trust: Trust | None) -> Client:
@@ -78,7 +76,7 @@ async def open_client(uri: str, trust: Trust | None) -> Client:
 
 async def open_deflating(uri: str) -> Client:
     """A connection that compresses as it does by default."""
-    return Client(await connect(uri, ping_interval=None, max_size=None))
+    return Client(await connect(uri, max_size=None))
 
 
 PEERS = (

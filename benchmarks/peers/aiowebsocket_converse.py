@@ -55,8 +55,9 @@ class Client:
 
 
 async def opened(uri: str, trust: Trust | None, **options: Any) -> AioWebSocket:
-    """A connection that does nothing but what is measured."""
-    aws = AioWebSocket(uri, ssl=tls(trust), max_size=None, **options)
+    """A connection without a limit; its keepalive is on, as in `connect`."""
+    keepalive: dict[str, Any] = {"ping_interval": 20, "ping_timeout": 20}
+    aws = AioWebSocket(uri, ssl=tls(trust), max_size=None, **keepalive, **options)
     await aws.create_connection()
     return aws
 

@@ -18,9 +18,7 @@ def at_level(level: int) -> Callable[[str], Awaitable[Client]]:
 
     async def open_deflating(uri: str) -> Client:
         compression = PerMessageDeflate(level=level)
-        return Client(
-            await connect(uri, compression=compression, ping_interval=None, max_size=None)
-        )
+        return Client(await connect(uri, compression=compression, max_size=None))
 
     return open_deflating
 

@@ -44,8 +44,9 @@ class Measured(ABC):
     facts: Workload
     # Rounds of its own, where the run's would be too few or too many.
     rounds: int | None = None
-    # Whether ours is also measured side by side with its rivals.
-    paired = False
+    # Whether ours is also measured side by side with its rivals: the figure that says which
+    # configuration of a rival is its best.
+    paired = ""
 
     @abstractmethod
     def takes(self, contender: Contender) -> bool:
@@ -101,13 +102,13 @@ class Talk(Turn):
         except Exception as error:
             raise TurnError(self, self.job.title, error) from error
 
-    async def open(self) -> Client:
-        """A connection that is ready for the job."""
-        uri = self.bench.server.uri(self.job.resource(self.operations), tls=self.job.tls)
+    async def open(self, operations: int) -> Client:
+        """A connection that is ready for the job, so many operations at a time."""
+        uri = self.bench.server.uri(self.job.resource(operations), tls=self.job.tls)
         return await self.job.open(self.peer, uri, self.bench.trust(tls=self.job.tls))
 
     async def _block(self) -> Figures:
-        client = await self.open()
+        client = await self.open(self.operations)
         watch = Stopwatch(self.bench.server)
         found = await self.job.work(client, self.operations)
         figures = {**watch.figures(self.operations * self.job.worth), **found}

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 class Echo(Measured):
     """Messages of one size."""
 
-    paired = True
-
     def __init__(self, size: int, *, tls: bool = False) -> None:
+        self.paired = "cpu" if tls else "seconds"
         self.payload = binary(size)
         self.facts = Workload(
             name=f"echo {size_name(size)}{', TLS' if tls else ''}",

@@ -22,6 +22,7 @@ class Flood(Measured):
 
     def __init__(self, size: int, *, text: bool = False, tls: bool = False) -> None:
         self.size, self.text = size, text
+        self.paired = "" if text else "cpu"
         kind = "text" if text else "binary"
         self.facts = Workload(
             name=f"flood {size_name(size)}, {kind}{', TLS' if tls else ''}",

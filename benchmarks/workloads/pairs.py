@@ -1,4 +1,4 @@
-"""Echoes side by side: two connections in one process, blocks of one and the other by turns.
+"""Side by side: two connections in one process, blocks of one and the other by turns.
 
 Blocks this short see the same machine, so the ratio of a pair is worth more than one of a round.
 The rival is on the kind of event loop, and in the configuration, that was its best in the rounds.
@@ -33,7 +33,7 @@ class Held:
     def __init__(self, talk: Talk, operations: int) -> None:
         self.talk, self.operations = talk, operations
         self.loop = event_loops.new(talk.loop, talk.peer)
-        self.client = self.loop.run_until_complete(talk.open())
+        self.client = self.loop.run_until_complete(talk.open(operations))
 
     def block(self) -> Figures:
         """One block."""
@@ -47,15 +47,15 @@ class Held:
     async def _block(self) -> Figures:
         watch = Stopwatch(self.talk.bench.server)
         found = await self.talk.job.work(self.client, self.operations)
-        return {**watch.figures(self.operations), **found}
+        return {**watch.figures(self.operations * self.talk.worth), **found}
 
 
 def measure(
-    turns: Sequence[Turn], series: Sequence[Series], count: int, block: float
+    turns: Sequence[Turn], series: Sequence[Series], figure: str, count: int, block: float
 ) -> list[Pairs]:
-    """Ours, on each kind of loop, beside each rival at its best."""
+    """Ours, on each kind of loop, beside each rival at its best by that figure."""
     talks = {
-        (turn.contender, turn.loop): (turn, statistics.median(one.figures["seconds"]))
+        (turn.contender, turn.loop): (turn, one)
         for turn, one in zip(turns, series, strict=True)
         if isinstance(turn, Talk) and not turn.peer.blocking
     }
@@ -63,23 +63,30 @@ def measure(
     best = []
     for names in RIVALS:
         found = [talk for (name, _), talk in talks.items() if name in names]
-        best += [min(found, key=lambda talk: talk[1])] if found else []
+        cost = lambda talk: statistics.median(talk[1].figures[figure])  # noqa: E731
+        best += [min(found, key=cost)] if found else []
     return [_pair(one, other, count, block) for one in ours for other in best]
 
 
-def _pair(one: tuple[Talk, float], other: tuple[Talk, float], count: int, block: float) -> Pairs:
-    held = [Held(talk, max(2, round(block / seconds))) for talk, seconds in (one, other)]
+def _pair(one: tuple[Talk, Series], other: tuple[Talk, Series], count: int, block: float) -> Pairs:
+    held = [Held(talk, _operations(talk, series, block)) for talk, series in (one, other)]
     for side in held:
         side.block()
-    ratios: dict[str, list[float]] = {"seconds": [], "cpu": [], "p50": []}
+    ratios: dict[str, list[float]] = {}
     for number in range(count):
         order = held if number % 2 else held[::-1]
         found = {id(side): side.block() for side in order}
-        for name, values in ratios.items():
-            mine, theirs = (found[id(side)][name] for side in held)
-            values.append(float(f"{mine / theirs:.4g}"))
+        mine, theirs = (found[id(side)] for side in held)
+        for name in mine.keys() & {"seconds", "cpu", "p50"}:
+            ratio = mine[name] / theirs[name]
+            ratios.setdefault(name, []).append(float(f"{ratio:.4g}"))
     for side in held:
         side.close()
     print(":", end="", flush=True, file=sys.stderr)
     ours, rival = one[0], other[0]
     return Pairs(ours.job.title, ours.contender, ours.loop, rival.contender, rival.loop, ratios)
+
+
+def _operations(talk: Talk, series: Series, block: float) -> int:
+    seconds = statistics.median(series.figures["seconds"]) * talk.worth
+    return max(2, round(block / seconds))

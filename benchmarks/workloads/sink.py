@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class Sink(Measured):
     """Messages of one size, each sent by an `await` of its own."""
 
+    paired = "cpu"
+
     def __init__(self, size: int, *, tls: bool = False) -> None:
         self.payload = binary(size)
         self.facts = Workload(
