@@ -143,12 +143,17 @@ def _beside_connect(target: Target, ours: list[Series], results: Results) -> Ver
         for series in results.series
         if (series.workload, series.contender) == (target.workload, CONNECT)
     }
-    values = {
+    paired = {
+        pairs.loop: statistics.median(pairs.figures[target.figure])
+        for pairs in _paired(target, results)
+        if pairs.rival_loop == pairs.loop
+    }
+    values = paired or {
         series.loop: statistics.median(ratios(series, connect[series.loop], target.figure))
         for series in ours
         if series.loop in connect
     }
-    return Verdict(target, f"{CONNECT} on the same loop", values, paired=False)
+    return Verdict(target, f"{CONNECT} on the same loop", values, paired=bool(paired))
 
 
 def _of(target: Target) -> str:

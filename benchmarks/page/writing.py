@@ -27,7 +27,7 @@ process, all threads together, for one operation.
 
 Echoes, floods of bytes and sinks of ours are measured once more in pairs: two connections in one
 process, blocks of 25 ms by turns, ours beside the rival's configuration and event loop that had
-been its best in the rounds.
+been its best in the rounds, and our other ways beside our own `connect`.
 
 Where every message waits for the last (echo, crowd, connect), spinners at idle priority keep the
 virtual CPUs awake: one that sleeps takes longer to wake than an echo lasts. Where messages flow

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from benchmarks.method.server import Server
     from benchmarks.peers import Client, Contender, Outside, Peer
 
+CONNECT = "aiowebsocket connect"
 PICOWS = "picows callbacks"
 
 

@@ -2,6 +2,7 @@
 
 Blocks this short see the same machine, so the ratio of a pair is worth more than one of a round.
 The rival is on the kind of event loop, and in the configuration, that was its best in the rounds.
+Our other ways are also held beside our own `connect` on the same kind of loop.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from benchmarks.method import event_loops
 from benchmarks.method.results import Pairs
 from benchmarks.method.rounds import Stopwatch
 
-from . import PICOWS, Talk
+from . import CONNECT, PICOWS, Talk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,11 @@ def measure(
         found = [talk for (name, _), talk in talks.items() if name in names]
         cost = lambda talk: statistics.median(talk[1].figures[figure])  # noqa: E731
         best += [min(found, key=cost)] if found else []
-    return [_pair(one, other, count, block) for one in ours for other in best]
+    pairs = [(one, other) for one in ours for other in best]
+    for one in ours:
+        own = talks.get((CONNECT, one[0].loop))
+        pairs += [(one, own)] if own and own is not one else []
+    return [_pair(one, other, count, block) for one, other in pairs]
 
 
 def _pair(one: tuple[Talk, Series], other: tuple[Talk, Series], count: int, block: float) -> Pairs:
