@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aiowebsocket::connect::{OpenError, OpenErrorKind};
 
-use crate::peer::{Peer, opened, options, read_head, wait_for_end};
+use crate::peer::{Peer, at_once, opened, options, read_head, wait_for_end};
 
 fn refused(timeout: Duration, script: impl FnOnce(&mut TcpStream) + Send + 'static) -> OpenError {
     let peer = Peer::start(|mut stream| {
@@ -56,13 +56,13 @@ fn a_body_that_ends_is_read_at_once_whatever_its_framing() {
         b"HTTP/1.0 426 Upgrade Required\nContent-Length: 5\n\nlater",
     ];
     for bytes in rows {
-        let started = Instant::now();
-        let error = refused(LONG, move |stream| {
-            stream.write_all(bytes).unwrap();
-            wait_for_end(stream);
+        at_once(|| {
+            let error = refused(LONG, move |stream| {
+                stream.write_all(bytes).unwrap();
+                wait_for_end(stream);
+            });
+            assert_eq!(body(error), b"later");
         });
-        assert_eq!(body(error), b"later");
-        assert!(started.elapsed() < Duration::from_secs(1));
     }
     let until_close = refused(LONG, |stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nlat").unwrap();
@@ -86,24 +86,24 @@ fn a_body_that_does_not_end_costs_neither_the_whole_timeout_nor_the_answer() {
         });
         assert_eq!(body(error), b"part");
         let elapsed = started.elapsed().as_millis();
-        assert!((at_least..at_least + 1500).contains(&elapsed), "{elapsed} ms");
+        assert!((at_least..LONG.as_millis()).contains(&elapsed), "{elapsed} ms");
     };
     std::thread::scope(|scope| {
         for bytes in rows {
             scope.spawn(move || check(bytes, LONG, 2000));
-            scope.spawn(move || check(bytes, Duration::from_millis(300), 300));
+            scope.spawn(move || check(bytes, Duration::from_secs(1), 1000));
         }
     });
 }
 
 #[test]
 fn an_endless_body_is_cut_at_64_kib() {
-    let started = Instant::now();
-    let error = refused(LONG, |stream| {
-        stream.write_all(b"HTTP/1.1 500 Oops\r\n\r\n").unwrap();
-        while stream.write_all(&[b'x'; 4096]).is_ok() {}
+    at_once(|| {
+        let error = refused(LONG, |stream| {
+            stream.write_all(b"HTTP/1.1 500 Oops\r\n\r\n").unwrap();
+            while stream.write_all(&[b'x'; 4096]).is_ok() {}
+        });
+        assert!(error.message.ends_with(&format!(": {}…", "x".repeat(200))), "{error}");
+        assert_eq!(body(error).len(), 64 * 1024);
     });
-    assert!(error.message.ends_with(&format!(": {}…", "x".repeat(200))), "{error}");
-    assert_eq!(body(error).len(), 64 * 1024);
-    assert!(started.elapsed() < Duration::from_secs(1));
 }

@@ -153,10 +153,10 @@ fn an_end_without_close_notify_is_an_end() {
 fn a_silent_server_is_timed_out_in_the_tls_handshake() {
     let peer = Peer::start(|mut stream| wait_for_end(&mut stream));
     let mut options = options(&format!("wss://localhost:{}", peer.address.port()));
-    options.timeout = Some(Duration::from_millis(200));
+    options.timeout = Some(Duration::from_secs(1));
     let error = opened(options).unwrap_err();
     assert_eq!(error.kind, OpenErrorKind::Timeout);
-    let expected = "timed out after 0.2 s during the TLS handshake with localhost:";
+    let expected = "timed out after 1 s during the TLS handshake with localhost:";
     assert!(error.message.starts_with(expected), "{error}");
     assert!(error.message.ends_with(" (127.0.0.1)"), "{error}");
 }
