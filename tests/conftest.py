@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
-INTERRUPT_AFTER = 60.0
+INTERRUPT_AFTER = 80.0
 
 
 class TimeLimitError(KeyboardInterrupt):
@@ -46,7 +46,6 @@ class MakeRawPeer(Protocol):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "patience(seconds): how long this test's coroutine may take")
     config.addinivalue_line(
         "markers", "loop_drives: only for loops that watch the socket themselves"
     )
@@ -71,10 +70,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     names = pyfuncitem._fixtureinfo.argnames
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
-    patience = pyfuncitem.get_closest_marker("patience")
-    time_limit = patience.args[0] if patience else event_loops.TIME_LIMIT
     loop_kind = str(pyfuncitem.callspec.params["loop_kind"])
-    event_loops.run(loop_kind, pyfuncitem.obj(**arguments), time_limit)
+    event_loops.run(loop_kind, pyfuncitem.obj(**arguments))
     return True
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TIME_LIMIT = 20.0
+TIME_LIMIT = 40.0
 
 
 class BlindEventLoop(asyncio.SelectorEventLoop):

@@ -15,6 +15,7 @@ import pytest
 
 import aiowebsocket
 from aiowebsocket import AioWebSocket, ClientConnection, connect
+from blocking import until
 from peers import deflate, frames
 from peers.scripts import sends_after_go
 
@@ -202,8 +203,7 @@ async def test_when_nothing_comes_a_receiver_parks_and_the_loop_runs(
     async with connect(peer.uri, busy_poll=LONGEST) as ws:
         turns = Turns()
         receiving = asyncio.ensure_future(ws.recv())
-        await asyncio.sleep(0.05)
-        assert turns.count > 3
+        await until(lambda: turns.count > 3)
         turns.stop()
         assert not receiving.done()
         peer.go.set()

@@ -121,8 +121,8 @@ async def test_row_timeout_covers_the_handshake_and_is_two_errors_in_one(
 
     peer = raw_peer(stall)
     start = time.monotonic()
-    error = await opened_then_failed(peer.uri, timeout=0.3)
-    assert 0.2 < time.monotonic() - start < 5
+    error = await opened_then_failed(peer.uri, timeout=1)
+    assert 1 <= time.monotonic() - start < 10
     assert isinstance(error, ConnectionError)
     assert isinstance(error, TimeoutError)
 

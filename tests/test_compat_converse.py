@@ -393,7 +393,6 @@ async def test_row_get_queue_size_counts_the_messages_waiting(raw_peer: MakeRawP
         assert aws.manipulator.get_queue_size == 3
 
 
-@pytest.mark.patience(40)
 async def test_row_size_limit_is_64_mib_by_default(raw_peer: MakeRawPeer) -> None:
     limit = 2**26
 

@@ -236,7 +236,7 @@ async def test_close_gives_up_after_close_timeout_when_no_close_answers(
     ws = await connect(peer.uri, close_timeout=0.2)
     start = time.monotonic()
     await ws.close(1000)
-    assert 0.15 < time.monotonic() - start < 5
+    assert 0.2 <= time.monotonic() - start < 5
     with pytest.raises(aiowebsocket.ConnectionClosedError) as raised:
         await ws.recv()
     assert (raised.value.sent, raised.value.rcvd) == (Close(1000, ""), None)
@@ -254,10 +254,10 @@ async def test_close_gives_up_after_close_timeout_when_the_peer_keeps_tcp_open(
         return session.receive_ending()
 
     peer = raw_peer(script)
-    ws = await connect(peer.uri, close_timeout=0.2)
+    ws = await connect(peer.uri, close_timeout=1.5)
     start = time.monotonic()
     await ws.close()
-    assert 0.15 < time.monotonic() - start < 5
+    assert 1.5 <= time.monotonic() - start < 10
     assert ws.close_code == 1000
     assert await peer.report() in ("FIN", "RST")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aiowebsocket import AioWebSocket, connect
+from blocking import until
 from peers import frames
 from peers.raw import Session
 from peers.scripts import sends
@@ -84,7 +85,7 @@ async def test_one_with_messages_that_nobody_received_is_freed_with_them(
 ) -> None:
     peer = raw_peer(sends(*[frames.binary(bytes(1000))] * 100))
     held = [await opened(face, peer.uri)]
-    await asyncio.sleep(0.05)
+    await until(lambda: connection_of(held[0]).stats.queued_messages == 100)
     freed = weakref.ref(connection_of(held[0]))
     with pytest.warns(ResourceWarning, match="unclosed connection"):
         held.clear()

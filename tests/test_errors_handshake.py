@@ -165,8 +165,8 @@ async def test_invalid_status_carries_the_response_and_the_start_of_its_body(
 async def test_invalid_status_in_time_though_the_body_never_ends(raw_peer: MakeRawPeer) -> None:
     peer = raw_peer(refuse_with_an_endless_body)
     start = time.monotonic()
-    error = await refusal(peer.uri, open_timeout=0.4)
-    assert time.monotonic() - start < 4
+    error = await refusal(peer.uri, open_timeout=1.5)
+    assert time.monotonic() - start < 10
     assert type(error) is aiowebsocket.InvalidStatus
     assert error.response.body == b"start"
 

@@ -145,8 +145,8 @@ async def test_connect_timeout_covers_the_whole_handshake(
 ) -> None:
     peer = raw_peer(stall)
     start = time.monotonic()
-    error = await refusal(peer.uri, open_timeout=0.8)
-    assert 0.7 < time.monotonic() - start < 4
+    error = await refusal(peer.uri, open_timeout=1.5)
+    assert 1.5 <= time.monotonic() - start < 10
     assert type(error) is aiowebsocket.ConnectTimeout
     assert isinstance(error, aiowebsocket.ConnectError)
     assert isinstance(error, TimeoutError)
@@ -159,7 +159,7 @@ async def test_connect_timeout_covers_the_whole_handshake(
 
 async def test_connect_timeout_covers_the_tls_handshake(raw_peer: MakeRawPeer) -> None:
     peer = raw_peer(Session.wait_for_go)
-    error = await refusal(peer.uri.replace("ws", "wss", 1), open_timeout=0.3)
+    error = await refusal(peer.uri.replace("ws", "wss", 1), open_timeout=1)
     assert type(error) is aiowebsocket.ConnectTimeout
     assert_readable(error, peer.host, "TLS")
     peer.go.set()

@@ -13,11 +13,12 @@ import pytest
 
 import aiowebsocket
 from aiowebsocket import AioWebSocket, Close, ConnectionClosedError, connect
-from blocking import sleep, until
+from blocking import block_until, until
 from faces import both_faces, opened
 from failures import assert_readable
 from peers import frames
 from peers.frames import CLOSE, PING, Frame
+from peers.raw import PATIENCE
 from peers.scripts import numbered
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
 OVERDUE = Close(1011, "keepalive ping timeout")
+# Where the connection is to live, the timeout is longer than a busy machine may stand still.
+FORBEARING: dict[str, Any] = {"ping_interval": 0.05, "ping_timeout": 2}
+# A Pong that took so long would have been overdue.
+LONGER = 2.3
 # A ping may leave this much before its time, so that those of many connections leave together.
 EARLY = 0.95
 
@@ -41,23 +46,22 @@ def answer(session: Session, ping: Frame) -> None:
     session.send(frames.pong(ping.payload))
 
 
-def answer_all(session: Session) -> None:
-    """Answers pings until the client closes."""
+def answer_all(session: Session, starting_with: bytes = b"") -> None:
+    """Answers pings, or some of them, until the client closes."""
     while (frame := session.receive()).opcode != CLOSE:
-        if frame.opcode == PING:
+        if frame.opcode == PING and frame.payload.startswith(starting_with):
             answer(session, frame)
     session.send_close(frame.close_code)
     session.hang_up()
 
 
-def never_answers(session: Session) -> tuple[Frame, float]:
-    """Reads all pings, answers none; gives the client's Close and when it came."""
+def never_answers(session: Session) -> Frame:
+    """Reads all pings, answers none; gives the client's Close."""
     session.open()
     while (frame := session.receive()).opcode != CLOSE:
         assert frame.opcode == PING
-    came = time.monotonic()
     session.close()
-    return frame, came
+    return frame
 
 
 async def assert_pong_is_overdue(receiving: Any) -> None:
@@ -88,7 +92,7 @@ async def test_pings_leave_at_the_interval_and_never_before(
         assert await ws.recv() in ("enough", b"enough")
     pings, seconds = await peer.report()
     assert len({ping.payload for ping in pings}) == 4
-    assert 4 * 0.1 * EARLY <= seconds < 5
+    assert 4 * 0.1 * EARLY <= seconds < 10
 
 
 @both_faces
@@ -125,7 +129,7 @@ async def test_a_pong_that_does_not_come_ends_what_waits_for_a_message(
         await assert_pong_is_overdue(ws.recv())
         assert 0.1 * EARLY + 0.2 <= time.monotonic() - began < 5
         assert ws.connection.close_code == 1006
-    close, _ = await peer.report()
+    close = await peer.report()
     assert (close.close_code, close.close_reason) == (1011, "keepalive ping timeout")
 
 
@@ -135,18 +139,15 @@ async def test_the_time_is_kept_while_the_loop_is_blocked(raw_peer: MakeRawPeer)
     async with connect(peer.uri, ping_interval=0.1, ping_timeout=0.2) as ws:
         receiving = asyncio.ensure_future(ws.recv())
         await asyncio.sleep(0)
-        sleep(0.9)
-        awoke = time.monotonic()
+        received = peer.sessions[0].frames
+        block_until(lambda: received and received[-1].opcode == CLOSE)
         await assert_pong_is_overdue(receiving)
-    close, came = await peer.report()
-    assert close.close_code == 1011
-    assert came < awoke - 0.1
+    assert (await peer.report()).close_code == 1011
 
 
 async def test_messages_that_arrived_before_come_first(raw_peer: MakeRawPeer) -> None:
     def script(session: Session) -> None:
-        session.open()
-        session.send(*numbered(3))
+        session.open(early=b"".join(numbered(3)))
         while session.receive().opcode != CLOSE:
             pass
         session.close()
@@ -181,8 +182,7 @@ async def test_who_does_not_receive_for_long_loses_neither_connection_nor_messag
 
     def script(session: Session) -> None:
         session.stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**16)
-        session.open()
-        session.send(*(frames.binary(message) for message in messages))
+        session.open(early=b"".join(map(frames.binary, messages)))
         all_sent.set()
         answer_all(session)
 
@@ -190,9 +190,9 @@ async def test_who_does_not_receive_for_long_loses_neither_connection_nor_messag
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
     sock.connect(("127.0.0.1", peer.port))
-    options: dict[str, Any] = {"max_buffered": 2**14, "ping_interval": 0.05, "ping_timeout": 0.2}
+    options: dict[str, Any] = {"max_buffered": 2**14, **FORBEARING}
     async with connect(peer.uri, sock=sock, **options) as ws:
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(LONGER)
         assert not all_sent.is_set()
         for message in messages:
             assert await asyncio.wait_for(ws.recv(), 5) == message
@@ -201,7 +201,8 @@ async def test_who_does_not_receive_for_long_loses_neither_connection_nor_messag
 
 
 async def test_the_bytes_of_a_long_frame_are_life(raw_peer: MakeRawPeer) -> None:
-    message = bytes(range(12))
+    step = 0.05
+    message = bytes(range(int(LONGER / step)))
 
     def script(session: Session) -> None:
         session.open()
@@ -209,15 +210,15 @@ async def test_the_bytes_of_a_long_frame_are_life(raw_peer: MakeRawPeer) -> None
         frame = frames.binary(message)
         session.send(frame[:2])
         for byte in frame[2:]:
-            time.sleep(0.1)
+            time.sleep(step)
             session.send(bytes([byte]))
         answer(session, ping)
 
-    async with connect(raw_peer(script).uri, ping_interval=0.05, ping_timeout=0.6) as ws:
-        assert await asyncio.wait_for(ws.recv(), 10) == message
+    async with connect(raw_peer(script).uri, **FORBEARING) as ws:
+        assert await asyncio.wait_for(ws.recv(), 15) == message
         await until(lambda: ws.latency > 0)
         # The Pong had to come behind the frame.
-        assert ws.latency > 1
+        assert ws.latency > FORBEARING["ping_timeout"]
 
 
 async def test_messages_without_any_pong_are_no_life(raw_peer: MakeRawPeer) -> None:
@@ -246,15 +247,12 @@ async def test_messages_without_any_pong_are_no_life(raw_peer: MakeRawPeer) -> N
 async def test_a_pong_for_a_later_ping_of_the_users_counts(raw_peer: MakeRawPeer) -> None:
     def script(session: Session) -> None:
         session.open()
-        while (frame := session.receive()).opcode != CLOSE:
-            if frame.payload.startswith(b"mine"):
-                answer(session, frame)
-        session.send_close(frame.close_code)
-        session.hang_up()
+        answer_all(session, starting_with=b"mine")
 
-    async with connect(raw_peer(script).uri, ping_interval=0.05, ping_timeout=0.4) as ws:
-        for number in range(6):
-            pong = await ws.ping(b"mine %d" % number)
+    async with connect(raw_peer(script).uri, **FORBEARING) as ws:
+        began = time.monotonic()
+        while (seconds := time.monotonic() - began) < LONGER:
+            pong = await ws.ping(b"mine, after %f s" % seconds)
             assert await asyncio.wait_for(pong, 5) >= 0
             await asyncio.sleep(0.1)
         assert ws.state is aiowebsocket.State.OPEN
@@ -264,14 +262,21 @@ async def test_a_ping_behind_much_output_waits_for_a_peer_that_reads_slowly(
     raw_peer: MakeRawPeer,
 ) -> None:
     count, size = 48, 2**16
+    step = LONGER / count
 
     def script(session: Session) -> float:
         session.stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
         session.open()
         began = time.monotonic()
-        for _ in range(count):
-            time.sleep(0.02)
-            assert session.receive().payload == bytes(size)
+        read = 0
+        while read < count:
+            time.sleep(step)
+            frame = session.receive()
+            if frame.opcode == PING:  # One may have left before the output.
+                answer(session, frame)
+            else:
+                assert frame.payload == bytes(size)
+                read += 1
         seconds = time.monotonic() - began
         answer(session, next_ping(session))
         session.send(frames.text("alive"))
@@ -281,11 +286,10 @@ async def test_a_ping_behind_much_output_waits_for_a_peer_that_reads_slowly(
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**16)
     sock.connect(("127.0.0.1", peer.port))
-    options: dict[str, Any] = {"write_limit": 2**24, "ping_interval": 0.05, "ping_timeout": 0.5}
-    async with connect(peer.uri, sock=sock, **options) as ws:
+    async with connect(peer.uri, sock=sock, write_limit=2**24, **FORBEARING) as ws:
         await ws.send_many([bytes(size)] * count)
         assert await asyncio.wait_for(ws.recv(), 15) == "alive"
-    assert await peer.report() > 0.5 + 0.05
+    assert await peer.report() >= LONGER
 
 
 def test_connect_pings_by_default_and_the_original_does_not() -> None:
@@ -303,6 +307,7 @@ async def test_without_an_interval_nothing_is_sent(raw_peer: MakeRawPeer, face: 
         session.stream.settimeout(0.2)
         with pytest.raises(TimeoutError):
             session.receive()
+        session.stream.settimeout(PATIENCE)
         session.send(frames.text("silence"))
 
     peer = raw_peer(script)

@@ -214,7 +214,7 @@ async def test_a_stand_in_goes_on_with_a_message_that_the_loop_has_begun_to_read
         await asyncio.wait_for(until(lambda: ws.stats.wire_bytes_received == MIB // 2), 10)
         peer.go.set()
         block_until(answered.is_set)
-        assert ws.stats.takeovers == 1
+        assert ws.stats.takeovers >= 1
         assert await asyncio.wait_for(ws.recv(), 10) == message
 
 

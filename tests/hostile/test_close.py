@@ -6,6 +6,7 @@ How long it may take them is test_time's affair.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -170,13 +171,13 @@ async def test_an_end_without_close_is_1006_at_once_and_loses_nothing(
     # All that the server does arrives at once, before the loop looks at the socket again.
     time.sleep(0.05)  # noqa: ASYNC251
     try:
-        error = await asyncio.wait_for(closed_error(client), 1)
+        error = await asyncio.wait_for(closed_error(client), 10)
         assert (error.rcvd, error.rcvd_then_sent, error.code) == (None, None, 1006)
         assert client.close_code == 1006
         # The client ends its side too, and by itself: the server has only ended its own.
         assert await peer.report() in ("FIN", "RST", None)
     finally:
-        await asyncio.wait_for(client.close(), 1)
+        await asyncio.wait_for(client.close(), 10)
 
 
 async def test_close_notify_without_close_is_1006_too(raw_peer: MakeRawPeer, face: str) -> None:
@@ -209,12 +210,13 @@ async def test_a_close_that_does_not_get_its_end_is_ended_by_the_client(
     raw_peer: MakeRawPeer, face: str, stall: Script
 ) -> None:
     def script(session: Session) -> str:
-        stall(session)
+        with contextlib.suppress(OSError):  # The client may have lost its patience already.
+            stall(session)
         return session.wait_for_end()
 
     code = STALLED[stall]
     peer = raw_peer(script)
-    client = FACES[face](peer.uri, close_timeout=0.2)
+    client = FACES[face](peer.uri, close_timeout=0.2 if code == 1006 else 1.5)
     await client.open()
     await client.close()
     assert client.close_code == code

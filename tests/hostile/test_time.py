@@ -32,9 +32,10 @@ pytestmark = [
 ]
 
 TIMEOUT = 0.5
-# What the deadline may be missed by on a busy machine, and where the server keeps it busy.
-SLACK = 0.5
-SLACK_UNDER_A_FLOOD = 1.5
+# An answer is to have come before the deadline, on a machine that stands still for a while too.
+TIMEOUT_OF_AN_ANSWER = 1.5
+# What the deadline may be missed by on such a machine; the server's scripts last longer.
+SLACK = 4.0
 
 OPENING = {
     stalls.silence: aiowebsocket.ConnectTimeout,
@@ -81,7 +82,10 @@ async def measured(awaited: Awaitable[object]) -> Ended:
 def to(attacker: ServerProcess, face: str, scheme: str, script: Script) -> Client:
     """A client on its way to a script."""
     uri = f"{scheme}://127.0.0.1:{attacker.ports[port_name(script, scheme)]}/"
-    timeout = TIMEOUT if script in OPENING else 10
+    timeout = 10.0
+    if script in OPENING:
+        in_vain = OPENING[script] is aiowebsocket.ConnectTimeout
+        timeout = TIMEOUT if in_vain else TIMEOUT_OF_AN_ANSWER
     return FACES[face](uri, open_timeout=timeout, close_timeout=TIMEOUT)
 
 
@@ -95,8 +99,8 @@ async def test_opening_ends_at_its_deadline(
     assert outcomes == {script.__name__: OPENING[script] for script in scripts}
     timed_out = aiowebsocket.ConnectTimeout
     took = {script.__name__: ended.seconds for script, ended in endings.items()}
-    early = {name for name in took if outcomes[name] is timed_out and took[name] < TIMEOUT - 0.1}
-    late = {name for name, seconds in took.items() if seconds > TIMEOUT + SLACK}
+    early = {name for name in took if outcomes[name] is timed_out and took[name] < TIMEOUT}
+    late = {name for name, seconds in took.items() if seconds > TIMEOUT_OF_AN_ANSWER + SLACK}
     assert (early, late) == (set(), set()), took
 
 
@@ -105,7 +109,7 @@ async def test_closing_ends_at_its_deadline(
 ) -> None:
     seconds = await asyncio.gather(*(closing(attacker, face, scheme, script) for script in QUIET))
     took = {script.__name__: each for script, each in zip(QUIET, seconds, strict=True)}
-    early = {name for name in took if took[name] < TIMEOUT - 0.1}
+    early = {name for name in took if took[name] < TIMEOUT}
     late = {name for name in took if took[name] > TIMEOUT + SLACK}
     assert (early, late) == (set(), set()), took
 
@@ -114,7 +118,7 @@ async def test_closing_ends_at_its_deadline(
 async def test_closing_ends_at_its_deadline_under_a_flood(
     attacker: ServerProcess, face: str, scheme: str, script: Script
 ) -> None:
-    assert await closing(attacker, face, scheme, script) < TIMEOUT + SLACK_UNDER_A_FLOOD
+    assert await closing(attacker, face, scheme, script) < TIMEOUT + SLACK
 
 
 async def closing(attacker: ServerProcess, face: str, scheme: str, script: Script) -> float:
