@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import select
+import socket
+import sys
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
 _PATIENCE = 10.0
@@ -32,22 +32,13 @@ def block_until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-class _Polled(ctypes.Structure):
-    """struct pollfd, poll(2)."""
-
-    _fields_ = (
-        ("fd", ctypes.c_int),
-        ("events", ctypes.c_short),
-        ("revents", ctypes.c_short),
-    )
-
-
-def hold_the_interpreter(until_readable: socket.socket) -> None:
+def hold_the_interpreter(until_sent_to: socket.socket) -> None:
     """Block every thread of the process that wants Python, by a call that does not let go of it,
-    until something comes that only another process can have sent."""
-    polled = _Polled(until_readable.fileno(), select.POLLIN)
-    ready = ctypes.PyDLL(None).poll(ctypes.byref(polled), 1, int(_PATIENCE * 1000))
-    assert ready == 1, "it did not happen while the interpreter was held"
+    until another process has sent something."""
+    sockets = ctypes.PyDLL("ws2_32" if sys.platform == "win32" else None)
+    byte = ctypes.create_string_buffer(1)
+    count = sockets.recv(until_sent_to.fileno(), byte, 1, socket.MSG_PEEK)
+    assert count == 1, "it did not happen while the interpreter was held"
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -22,7 +22,6 @@ from faces import both_faces, opened
 from failures import assert_readable
 from peers import deflate, frames
 from peers.frames import CLOSE, PONG
-from peers.raw import PATIENCE
 from peers.scripts import echo
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ async def test_a_client_that_is_held_finds_a_dead_server_in_time(
 
 def told_of(server: ServerProcess, name: uuid.UUID) -> socket.socket:
     """Where the server tells what became of the connection of that name, as soon as it knows."""
-    line = socket.create_connection(("127.0.0.1", server.ports["told"]), PATIENCE)
+    line = socket.create_connection(("127.0.0.1", server.ports["told"]))
     line.sendall(f"{name}\n".encode())
     return line
 
