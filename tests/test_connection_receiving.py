@@ -366,3 +366,25 @@ async def test_messages_come_out_before_the_error_of_a_peer_that_broke_off(
         for _ in range(2):
             with pytest.raises(aiowebsocket.ConnectionClosedError):
                 await ws.recv()
+
+
+async def test_text_is_the_same_whether_all_of_it_is_ascii_or_not(raw_peer: MakeRawPeer) -> None:
+    ascii_only = ["", "a", "\0", "\x7f", *("~" * length for length in (2, 7, 8, 9, 31, 33, 1000))]
+    others = [
+        f"{text[:position]}{other}{text[position:]}"
+        for text in ascii_only
+        for position in {0, len(text) // 2, len(text)}
+        for other in ("\x80", "\xff", "€", "😀")
+    ]
+    texts = ascii_only + others
+
+    def script(session: Session) -> None:
+        session.open()
+        session.send(*map(frames.text, texts))
+
+    async with connect(raw_peer(script).uri) as ws:
+        for text in texts:
+            received = await ws.recv()
+            assert type(received) is str
+            assert (received, hash(received)) == (text, hash(text))
+            assert (received.isascii(), received.encode()) == (text.isascii(), text.encode())

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use super::landing;
+use super::{landing, text};
 use crate::drive::Payload;
 use crate::protocol::Kind;
 
@@ -41,7 +41,7 @@ impl Decode {
 
     fn copy(self, py: Python<'_>, kind: Kind, payload: &[u8]) -> Copied {
         if kind == Kind::Text && self != Self::Bytes {
-            return match PyString::from_bytes(py, payload) {
+            return match text::decode(py, payload) {
                 Ok(text) => Copied::Object(text.into_any().unbind()),
                 Err(error) => Copied::Failed(Box::new(error)),
             };
@@ -69,7 +69,7 @@ impl Copied {
         match self {
             Self::Object(object) => Ok(object),
             Self::Undecoded(bytes) => {
-                let text = PyString::from_bytes(py, bytes.bind(py).as_bytes())?;
+                let text = text::decode(py, bytes.bind(py).as_bytes())?;
                 Ok(text.into_any().unbind())
             }
             Self::Failed(error) => Err(*error),

@@ -27,6 +27,7 @@ mod shortcut;
 mod slots;
 mod stats;
 mod stop_iteration;
+mod text;
 mod waiter;
 
 use std::time::Duration;
