@@ -99,7 +99,8 @@ class TLSConfig(Value):
 def _path(name: str, path: str | os.PathLike[str] | None) -> str | None:
     if path is None:
         return None
-    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    # Of most the type is known at once; to ask an abstract class takes longer than all the rest.
+    text = path if isinstance(path, str) or not isinstance(path, os.PathLike) else os.fspath(path)
     if not isinstance(text, str):
         raise TypeError(f"{name} is a path as str or os.PathLike, not {_type(path)}")
     if not text:
