@@ -7,7 +7,7 @@ VENV ?= .venv
 PROFILE ?= release
 PYTEST_ARGS ?=
 # Most tests wait most of the time; `make test TEST_JOBS=0` runs them one by one.
-TEST_JOBS ?= 4
+TEST_JOBS ?= 6
 IN_PARALLEL := --numprocesses=$(TEST_JOBS) --dist=worksteal
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
@@ -35,6 +35,8 @@ BUILT := $(VENV)/.built-$(PROFILE)
 CARGO_PROGRAMS := $(abspath $(VENV))/cargo
 WITH_CARGO_PROGRAMS := PATH="$(CARGO_PROGRAMS)/bin:$$PATH"
 BENCH_SERVER := benchmarks/server/target/release/bench-server
+# A crate of its own is linted beside ours, where most of what it needs has been compiled already.
+SHARED := --target-dir $(or $(CARGO_TARGET_DIR),target)
 
 # The interpreter of the environment, so that cargo and maturin share what they compiled for it.
 export PYO3_PYTHON := $(abspath $(PY))
@@ -42,7 +44,7 @@ export PYO3_PYTHON := $(abspath $(PY))
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-rust test-python check check-rust check-layers check-python \
+.PHONY: help environment demo build bench-server test test-rust test-python check check-rust check-layers check-python \
 	check-stubs check-dependencies format matrix conformance conformance-short attacks soak \
 	soak-short bench bench-quick bench-short bench-compression bench-deflate bench-engine fuzz-smoke fuzz asan miri wheel \
 	strace-echo clean cargo cargo-fuzz cargo-deny
@@ -60,6 +62,12 @@ demo: $(BUILT) ## the documents' programs over ws and wss, against a local serve
 	$(PY) tools/demo.py
 
 build: $(BUILT) ## the package, built and installed into the environment
+
+bench-server: $(BENCH_SERVER) ## what the benchmarks and the soak test talk to
+
+# pip cannot be called twice at a time, so this comes before a make with --jobs.
+environment: $(VENV)/.made ## everything of Python's that the other names need
+	$(MAKE) --jobs=1 $(foreach group,build test check bench,$(VENV)/.group-$(group))
 
 test: test-rust test-python ## every test, Rust's and Python's
 
@@ -87,8 +95,8 @@ check-rust: $(VENV)/.made
 	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets --no-default-features --features net -- --deny warnings
 	cargo clippy $(CARGO_ARGS) --all-targets -- --deny warnings
-	cargo clippy $(CARGO_ARGS) --all-targets --manifest-path benchmarks/server/Cargo.toml -- --deny warnings
-	cargo clippy $(CARGO_ARGS) --manifest-path benchmarks/deflate/Cargo.toml -- --deny warnings
+	cargo clippy $(CARGO_ARGS) $(SHARED) --all-targets --manifest-path benchmarks/server/Cargo.toml -- --deny warnings
+	cargo clippy $(CARGO_ARGS) $(SHARED) --manifest-path benchmarks/deflate/Cargo.toml -- --deny warnings
 
 check-dependencies: ## licences, sources, known faults of the crates; needs cargo-deny
 	@$(WITH_CARGO_PROGRAMS); if command -v cargo-deny >/dev/null; then cargo deny check $(DENY_CHECKS); \

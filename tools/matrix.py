@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,11 +55,14 @@ def main() -> int:
         interpreters = interpreters[:1] + interpreters[1:][-1:]
     print("CPython", ", ".join(interpreter.name for interpreter in interpreters) or "not found")
     outcomes = {}
-    for interpreter in interpreters:
-        began = time.monotonic()
-        print(f"\n== CPython {interpreter.name} ({interpreter.path})", flush=True)
-        outcome = try_interpreter(interpreter, pytest_arguments)
-        outcomes[interpreter.name] = f"{outcome}, {time.monotonic() - began:.0f} s"
+    # The next is built while one is tested, which is waiting for the most part.
+    with ThreadPoolExecutor(1) as builder:
+        wheels = builder.map(build, interpreters)
+        for interpreter, wheel in zip(interpreters, wheels, strict=True):
+            began = time.monotonic()
+            print(f"\n== CPython {interpreter.name} ({interpreter.path})", flush=True)
+            outcome = try_wheel(interpreter, wheel, pytest_arguments)
+            outcomes[interpreter.name] = f"{outcome}, {time.monotonic() - began:.0f} s"
     print("\nThe matrix:")
     for name, outcome in outcomes.items():
         print(f"  CPython {name:10}{outcome}")
@@ -112,18 +116,24 @@ def patch(interpreter: Interpreter) -> int:
     return int(digits)
 
 
-def try_interpreter(interpreter: Interpreter, pytest_arguments: list[str]) -> str:
-    """Builds, installs and tests; a few words on how far it came."""
+def build(interpreter: Interpreter) -> Path | None:
+    """A wheel for it in a folder of its own, if it can be built."""
     folder = WORKSHOP / interpreter.name
     shutil.rmtree(folder, ignore_errors=True)
     profile = os.environ.get("PROFILE", "release")
-    build = [sys.executable, "-m", "maturin", "build", "--profile", profile, "--quiet"]
-    build += ["--interpreter", interpreter.path, "--out", str(folder)]
-    if not succeeds(build, dict(os.environ, PYO3_PYTHON=interpreter.path)):
+    command = [sys.executable, "-m", "maturin", "build", "--profile", profile, "--quiet"]
+    command += ["--interpreter", interpreter.path, "--out", str(folder)]
+    if not succeeds(command, dict(os.environ, PYO3_PYTHON=interpreter.path)):
+        return None
+    return next(folder.glob("*.whl"))
+
+
+def try_wheel(interpreter: Interpreter, wheel: Path | None, pytest_arguments: list[str]) -> str:
+    """Installs and tests it; a few words on how far it came."""
+    if wheel is None:
         return "FAILED to build"
-    wheel = next(folder.glob("*.whl"))
     print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.2f} MB", flush=True)
-    environment = folder / "environment"
+    environment = wheel.parent / "environment"
     scripts = environment / ("Scripts" if os.name == "nt" else "bin")
     python = str(scripts / "python")
     rustless = dict(os.environ, PATH=path_without_rust(scripts))
