@@ -147,7 +147,7 @@ async def test_echoes_of_every_size_are_whole(
         for size in [0, 1, 125, 126, 2**16, 2**20, 3 * 2**20]:
             for message in (b"\xff" * size, "\u20ac" * (size // 3)):
                 await asyncio.gather(ws.send(message))
-                assert await asyncio.wait_for(ws.recv(), 10) == message
+                assert await asyncio.wait_for(ws.recv(), 20) == message
 
 
 @both_schemes
@@ -322,19 +322,20 @@ async def test_a_ping_that_polling_finds_is_answered(raw_peer: MakeRawPeer) -> N
 @both_schemes
 async def test_a_large_compressed_message_is_found_by_polling(raw_peer: MakeRawPeer) -> None:
     payload = b"".join(b"%d, " % (number * 7919) for number in range(200_000))
+    stream = deflate.compressor()
+    messages = [deflate.message(deflate.deflate(payload, stream)) for _ in range(3)]
 
     def script(session: Session) -> None:
         session.open(DEFLATE)
         session.wait_for_go()
-        stream = deflate.compressor()
-        for _ in range(3):
-            session.send(deflate.message(deflate.deflate(payload, stream)))
+        for message in messages:
+            session.send(message)
 
     peer = raw_peer(script)
     async with connect(peer.uri, max_size=None, busy_poll=LONGEST) as ws:
         lies_in_the_socket(peer, ws)
         for _ in range(3):
-            assert await asyncio.wait_for(ws.recv(), 10) == payload
+            assert await asyncio.wait_for(ws.recv(), 20) == payload
 
 
 @both_schemes
