@@ -20,7 +20,7 @@ from typing import Any
 
 from peers.frames import CLOSE, Frame, close, read_frame
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
