@@ -71,10 +71,11 @@ environment: $(VENV)/.made ## everything of Python's that the other names need
 
 test: test-rust test-python ## every test, Rust's and Python's
 
-# src/python has no Rust tests of its own: it is tested from Python, where its users are.
+# src/python has no Rust tests of its own: it is tested from Python, where its users are. The protocol's
+# are run once, for no feature changes it.
 test-rust: cargo ## the lower layers; needs no Python
 	cargo test $(CARGO_ARGS) --no-default-features
-	cargo test $(CARGO_ARGS) --no-default-features --features net
+	cargo test $(CARGO_ARGS) --no-default-features --features net --lib --test connect
 
 test-python: $(BUILT) ## the package, through its Python face
 	$(PY) -m pytest $(IN_PARALLEL) $(PYTEST_ARGS)
