@@ -7,7 +7,7 @@ VENV ?= .venv
 PROFILE ?= release
 PYTEST_ARGS ?=
 # Most tests wait most of the time; `make test TEST_JOBS=0` runs them one by one.
-TEST_JOBS ?= 6
+TEST_JOBS ?= 4
 IN_PARALLEL := --numprocesses=$(TEST_JOBS) --dist=worksteal
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
