@@ -75,6 +75,8 @@ class End:
 
 def leave(short: bool) -> list[Row]:
     """Many programs, some at once; a row for each way to end."""
+    # A shell's background jobs ignore Ctrl-C, and so would the programs that we interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     count = FEWER_EXITS if short else EXITS
     with somewhere_to_connect() as (uris, ca_file), ThreadPoolExecutor(AT_ONCE) as pool:
         stalled_uri = uris["stalled"]
