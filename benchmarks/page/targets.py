@@ -128,8 +128,7 @@ def judge(target: Target, results: Results) -> Verdict | None:
     paired = _paired(target, results)
     if paired:
         rivals = {f"{pairs.rival} ({pairs.rival_loop})" for pairs in paired}
-        values = {pairs.loop: statistics.median(pairs.figures[target.figure]) for pairs in paired}
-        return Verdict(target, " and ".join(sorted(rivals)), values, paired=True)
+        return Verdict(target, " and ".join(sorted(rivals)), _medians(target, paired), paired=True)
     values = {
         series.loop: statistics.median(ratios(series, rival, target.figure)) for series in ours
     }
@@ -143,11 +142,7 @@ def _beside_connect(target: Target, ours: list[Series], results: Results) -> Ver
         for series in results.series
         if (series.workload, series.contender) == (target.workload, CONNECT)
     }
-    paired = {
-        pairs.loop: statistics.median(pairs.figures[target.figure])
-        for pairs in _paired(target, results)
-        if pairs.rival_loop == pairs.loop
-    }
+    paired = _medians(target, _paired(target, results))
     values = paired or {
         series.loop: statistics.median(ratios(series, connect[series.loop], target.figure))
         for series in ours
@@ -173,6 +168,10 @@ def _paired(target: Target, results: Results) -> list[Pairs]:
         if (pairs.workload, pairs.contender) == (target.workload, target.ours)
         and pairs.rival in target.rivals
     ]
+
+
+def _medians(target: Target, paired: list[Pairs]) -> dict[str, float]:
+    return {pairs.loop: statistics.median(pairs.figures[target.figure]) for pairs in paired}
 
 
 def losses(results: Results) -> list[tuple[str, Series, Series, str, float]]:

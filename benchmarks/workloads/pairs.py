@@ -64,8 +64,7 @@ def measure(
     best = []
     for names in RIVALS:
         found = [talk for (name, _), talk in talks.items() if name in names]
-        cost = lambda talk: statistics.median(talk[1].figures[figure])  # noqa: E731
-        best += [min(found, key=cost)] if found else []
+        best += [min(found, key=lambda talk: _median(talk[1], figure))] if found else []
     pairs = [(one, other) for one in ours for other in best]
     for one in ours:
         own = talks.get((CONNECT, one[0].loop))
@@ -93,5 +92,9 @@ def _pair(one: tuple[Talk, Series], other: tuple[Talk, Series], count: int, bloc
 
 
 def _operations(talk: Talk, series: Series, block: float) -> int:
-    seconds = statistics.median(series.figures["seconds"]) * talk.worth
+    seconds = _median(series, "seconds") * talk.worth
     return max(2, round(block / seconds))
+
+
+def _median(series: Series, figure: str) -> float:
+    return statistics.median(series.figures[figure])
