@@ -56,6 +56,8 @@ RULES = (
     Rule("src/python", r"\b[Oo]p[Cc]ode\b|\bprotocol::(?:frame|mask)\b", "a rule of the protocol"),
     Rule("src/", r"\bunsafe\b", "unsafe code", except_in="src/python/"),
 )
+# The rooms of src/python, in order: each may name those before it, and none behind it.
+ROOMS = ("values", "waiting", "asyncio", "awaitable", "opening", "faces")
 FORBIDS_UNSAFE = ("src/protocol", "src/drive", "src/connect")
 
 TEST_MODULE = re.compile(r"^#\[cfg\(test\)\]\s*(?:#\[[^\]]*\]\s*)*mod tests", re.MULTILINE)
@@ -93,10 +95,30 @@ def rust_complaints() -> Iterator[str]:
                 for match in re.finditer(rule.pattern, code):
                     line = code.count("\n", 0, match.start()) + 1
                     yield f"{name}:{line}: names {rule.what}: {match[0]}"
+    yield from room_complaints()
     for folder in FORBIDS_UNSAFE:
         root = Path(folder, "mod.rs")
         if root.exists() and "#![forbid(unsafe_code)]" not in root.read_text(encoding="utf-8"):
             yield f"{root.as_posix()}:1: does not forbid unsafe code"
+
+
+def room_complaints() -> Iterator[str]:
+    """A room of src/python that names one behind it, or that stands in no order."""
+    folder = Path("src/python")
+    for path in sorted(folder.rglob("*.rs")):
+        room = path.relative_to(folder).parts[0]
+        if room == "mod.rs":
+            continue
+        if room not in ROOMS:
+            yield f"{path.as_posix()}:1: {room} is no room that tools/check_layers.py knows"
+            continue
+        behind = ROOMS[ROOMS.index(room) + 1 :]
+        code = without_words(path.read_text(encoding="utf-8"))
+        for match in re.finditer(r"\bcrate::python::(?:\{[^}]*\}|\w+)", code):
+            for named in re.findall(r"\w+", match[0])[2:]:
+                if named in behind:
+                    line = code.count("\n", 0, match.start()) + 1
+                    yield f"{path.as_posix()}:{line}: {room} names {named}, which is behind it"
 
 
 def outgrown(name: str, text: str) -> Iterator[str]:

@@ -1,34 +1,14 @@
-//! The only folder that knows pyo3: what Python sees of the layers below.
+//! The only folder that knows pyo3: what Python sees of the layers below, in rooms of which each knows
+//! only those before it: `values`, `waiting`, `asyncio`, `awaitable`, `opening`, `faces`.
 //!
-//! `opening` turns options into an open connection, `driver` lets the event loop drive its link,
-//! `operation` is what `send` and `receive` return, `command` what it is to do, `waiter` what a parked one
-//! yields, `bell` and `bridge` are how the lifeline reaches a loop, `faces` are the native halves of `ClientConnection` and `Converse`, `errors` turns errors into
-//! exceptions.
 //! No rule of the protocol lives here.
 
-#[cfg(unix)]
-mod bell;
-mod bridge;
-mod calls;
-mod command;
-mod desk;
-mod driver;
-mod errors;
-mod event_loop;
-mod exclusive;
+mod asyncio;
+mod awaitable;
 mod faces;
-mod landing;
-mod message;
 mod opening;
-mod operation;
-mod receiving;
-mod sending;
-mod shortcut;
-mod slots;
-mod stats;
-mod stop_iteration;
-mod text;
-mod waiter;
+mod values;
+mod waiting;
 
 use std::time::Duration;
 
@@ -48,10 +28,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<faces::Link>()?;
     module.add_class::<faces::ClientConnection>()?;
     module.add_class::<faces::Converse>()?;
-    module.add_class::<operation::Operation>()?;
+    module.add_class::<awaitable::Operation>()?;
     module.add_function(wrap_pyfunction!(opening::open_connection, module)?)?;
-    slots::install(&py.get_type::<operation::Operation>())?;
-    shortcut::install(
+    awaitable::slots::install(&py.get_type::<awaitable::Operation>())?;
+    faces::shortcut::install(
         &py.get_type::<faces::ClientConnection>(),
         &py.get_type::<faces::Converse>(),
     )?;
@@ -71,7 +51,7 @@ fn stop_lifeline(py: Python<'_>) {
 #[pyfunction(name = "_forked")]
 fn forked() {
     drive::forked();
-    event_loop::forked();
+    asyncio::forked();
 }
 
 fn register_fork_handler(py: Python<'_>, module: &Bound<'_, PyModule>) -> PyResult<()> {

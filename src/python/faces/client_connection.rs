@@ -4,15 +4,13 @@ use pyo3::PyClassInitializer;
 use pyo3::prelude::*;
 
 use super::{Link, receive, receive_many, send, send_many};
-use crate::python::command::{Amount, Manner, SendStyle, Style};
-use crate::python::message::{self, Decode};
+use crate::python::awaitable::{Amount, Manner, Operation, SendStyle, Style, receiving, sending};
 use crate::python::opening::Opened;
-use crate::python::operation::Operation;
-use crate::python::{receiving, sending};
+use crate::python::values::{Decode, message};
 
 /// The native half of `aiowebsocket.ClientConnection`.
 #[pyclass(frozen, subclass, extends = Link, module = "aiowebsocket._core")]
-pub(in crate::python) struct ClientConnection;
+pub(crate) struct ClientConnection;
 
 #[pymethods]
 impl ClientConnection {

@@ -6,15 +6,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::{Link, receive, receive_many, send, send_many};
-use crate::python::command::{Amount, Manner, SendStyle, Style};
-use crate::python::message::Decode;
+use crate::python::awaitable::{Amount, Manner, Operation, SendStyle, Style, sending};
 use crate::python::opening::Opened;
-use crate::python::operation::Operation;
-use crate::python::sending;
+use crate::python::values::Decode;
 
 /// The native half of `aiowebsocket.converses.Converse`.
 #[pyclass(frozen, subclass, extends = Link, module = "aiowebsocket._core")]
-pub(in crate::python) struct Converse;
+pub(crate) struct Converse;
 
 #[pymethods]
 impl Converse {

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 ///
 /// # Safety
 /// This thread is attached to the interpreter, and no exception is set.
-pub(super) unsafe fn raise(value: Py<PyAny>) -> *mut ffi::PyObject {
+pub(crate) unsafe fn raise(value: Py<PyAny>) -> *mut ffi::PyObject {
     // SAFETY: attached, by this function's contract.
     let value = value.into_bound(unsafe { Python::assume_attached() });
     if value.is_none() {
@@ -46,7 +46,7 @@ mod used {
     use pyo3::types::{PyBytes, PyString};
 
     use super::{Bound, Py, PyAny, PyAnyMethods, ffi, ptr};
-    use crate::python::slots::is_unshared;
+    use crate::python::awaitable::slots::is_unshared;
 
     /// In bytes or characters: a longer message is not kept alive by an exception that waits for its next use.
     const LONGEST: usize = 4096;
@@ -55,7 +55,7 @@ mod used {
         static USED: Cell<Option<Py<PyAny>>> = const { Cell::new(None) };
     }
 
-    pub(super) fn may_carry(value: &Bound<'_, PyAny>) -> bool {
+    pub(crate) fn may_carry(value: &Bound<'_, PyAny>) -> bool {
         let message =
             value.is_exact_instance_of::<PyBytes>() || value.is_exact_instance_of::<PyString>();
         message && value.len().is_ok_and(|length| length <= LONGEST)
@@ -63,7 +63,7 @@ mod used {
 
     /// # Safety
     /// As for `super::raise`.
-    pub(super) unsafe fn raise(value: Bound<'_, PyAny>) -> *mut ffi::PyObject {
+    pub(crate) unsafe fn raise(value: Bound<'_, PyAny>) -> *mut ffi::PyObject {
         let py = value.py();
         let used = USED.take().map(|used| used.into_bound(py));
         // SAFETY: attached. The exception is one made here, and nobody else has it: its value is replaced,

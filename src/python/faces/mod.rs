@@ -3,34 +3,34 @@
 
 mod client_connection;
 mod converse;
+pub(crate) mod shortcut;
 
 use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::command::{Amount, Command, Manner, Receive, Send, SendMany, Style};
-use super::driver::{self, Driver};
-use super::message::{self, Decode};
-use super::opening::{self, Opened};
-use super::operation::Operation;
-use super::sending;
-use super::stats;
 use crate::drive;
 use crate::drive::Care;
 use crate::drive::lifeline::LONGEST_SWEEP;
 use crate::protocol::deflate::{Agreed, Deflate};
 use crate::protocol::{CloseCode, Config, Overflow, Phase};
+use crate::python::asyncio::{self, Driver};
+use crate::python::awaitable::{
+    Amount, Command, Manner, Operation, Receive, Send, SendMany, Style, sending,
+};
+use crate::python::opening::{self, Opened};
+use crate::python::values::{Decode, message, stats};
 
-pub(super) use client_connection::ClientConnection;
-pub(super) use converse::Converse;
+pub(crate) use client_connection::ClientConnection;
+pub(crate) use converse::Converse;
 
 /// However short ping_timeout is, a loop has this long for its own work.
 const SHORTEST_SWEEP: Duration = Duration::from_millis(50);
 
 /// One open connection on the running event loop.
 #[pyclass(frozen, subclass, module = "aiowebsocket._core")]
-pub(super) struct Link {
+pub(crate) struct Link {
     driver: Py<Driver>,
 }
 
@@ -39,7 +39,7 @@ impl Link {
         let logger = settings.getattr("logger")?;
         let config = config(opened, settings, &logger)?;
         let care = care(settings, &config)?;
-        let options = driver::Options {
+        let options = asyncio::Options {
             logger: logger.unbind(),
             coalesces: settings.getattr("coalesce")?.extract()?,
             patience: Duration::from_micros(settings.getattr("busy_poll")?.extract()?),
@@ -66,7 +66,7 @@ impl Link {
         Ok(self.driver.get().link())
     }
 
-    pub(super) const fn driver(&self) -> &Py<Driver> {
+    pub(crate) const fn driver(&self) -> &Py<Driver> {
         &self.driver
     }
 }
@@ -117,6 +117,14 @@ fn deflate(agreed: Agreed, settings: &Bound<'_, PyAny>) -> PyResult<Deflate> {
     })
 }
 
+fn operation<'py>(
+    slf: &Bound<'py, Link>,
+    name: &'static str,
+    command: Command,
+) -> PyResult<Bound<'py, Operation>> {
+    Operation::new(slf.as_any(), slf.get().driver(), name, command)
+}
+
 fn receive<'py>(
     slf: &Bound<'py, Link>,
     name: &'static str,
@@ -124,7 +132,7 @@ fn receive<'py>(
     style: Style,
     amount: Amount,
 ) -> PyResult<Bound<'py, Operation>> {
-    Operation::new(slf, name, Command::Receive(Receive { decode, style, amount }))
+    operation(slf, name, Command::Receive(Receive { decode, style, amount }))
 }
 
 fn receive_many<'py>(
@@ -151,7 +159,7 @@ fn send<'py>(
     message: Py<PyAny>,
     manner: Manner,
 ) -> PyResult<Bound<'py, Operation>> {
-    Operation::new(slf, name, Command::Send(Send { message, manner }))
+    operation(slf, name, Command::Send(Send { message, manner }))
 }
 
 fn send_many<'py>(
@@ -162,7 +170,7 @@ fn send_many<'py>(
 ) -> PyResult<Bound<'py, Operation>> {
     let messages = message::collect(messages, manner.text)?;
     let many = Box::new(SendMany { messages, next: 0, manner });
-    Operation::new(slf, name, Command::SendMany(many))
+    operation(slf, name, Command::SendMany(many))
 }
 
 /// A setting in seconds; None is off.
@@ -270,7 +278,7 @@ impl Link {
     }
 
     fn _until_closed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Operation>> {
-        Operation::new(slf, "wait_closed", Command::UntilClosed)
+        operation(slf, "wait_closed", Command::UntilClosed)
     }
 
     /// Ends the connection without waiting, with Close 1001 if it can be written at once.

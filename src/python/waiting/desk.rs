@@ -5,24 +5,36 @@ use std::collections::VecDeque;
 
 use pyo3::prelude::*;
 
-use super::command::Place;
 use super::waiter::Waiter;
 use crate::drive::Wants;
 
+/// Where a parked operation stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Receivers,
+    /// Among the receivers, but content with a part of a message.
+    Chunk,
+    /// The message is in the output; only room is awaited.
+    Room,
+    /// Nothing has been sent: a fragmented message is under way.
+    Turn,
+    Closers,
+}
+
 /// Who waits for what, in order.
 #[derive(Default)]
-pub(super) struct Desk {
-    pub(super) receivers: VecDeque<Py<Waiter>>,
+pub(crate) struct Desk {
+    pub(crate) receivers: VecDeque<Py<Waiter>>,
     /// The receiver takes parts of messages as well.
     by_chunk: bool,
-    pub(super) senders: VecDeque<Py<Waiter>>,
-    pub(super) closers: VecDeque<Py<Waiter>>,
-    pub(super) pings: Vec<(u64, Py<PyAny>)>,
-    pub(super) detail: Option<String>,
+    pub(crate) senders: VecDeque<Py<Waiter>>,
+    pub(crate) closers: VecDeque<Py<Waiter>>,
+    pub(crate) pings: Vec<(u64, Py<PyAny>)>,
+    pub(crate) detail: Option<String>,
 }
 
 impl Desk {
-    pub(super) fn enter(&mut self, place: Place, waiter: Py<Waiter>) {
+    pub(crate) fn enter(&mut self, place: Place, waiter: Py<Waiter>) {
         if place == Place::Chunk {
             self.by_chunk = true;
         }
@@ -30,7 +42,7 @@ impl Desk {
     }
 
     /// Gives back the place's reference, to be dropped when the desk is free again.
-    pub(super) fn leave(&mut self, place: Place, waiter: &Py<Waiter>) -> Option<Py<Waiter>> {
+    pub(crate) fn leave(&mut self, place: Place, waiter: &Py<Waiter>) -> Option<Py<Waiter>> {
         if place == Place::Chunk {
             self.by_chunk = false;
         }
@@ -48,7 +60,7 @@ impl Desk {
     }
 
     /// The first receiver that has something to take and has not heard of it.
-    pub(super) fn next_receiver(&self, py: Python<'_>, wants: Wants) -> Option<Py<Waiter>> {
+    pub(crate) fn next_receiver(&self, py: Python<'_>, wants: Wants) -> Option<Py<Waiter>> {
         let anyway = wants.over || (self.by_chunk && wants.chunk);
         let served = if anyway { self.receivers.len() } else { wants.messages };
         let mut served = self.receivers.iter().take(served);

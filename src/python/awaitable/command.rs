@@ -4,11 +4,12 @@
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::driver::Driver;
-use super::message::Decode;
 use super::{receiving, sending};
+use crate::python::asyncio::Driver;
+use crate::python::values::Decode;
+use crate::python::waiting::Place;
 
-pub(super) enum Command {
+pub(crate) enum Command {
     Receive(Receive),
     Send(Send),
     SendMany(Box<SendMany>),
@@ -16,15 +17,15 @@ pub(super) enum Command {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Receive {
-    pub(super) decode: Decode,
-    pub(super) style: Style,
-    pub(super) amount: Amount,
+pub(crate) struct Receive {
+    pub(crate) decode: Decode,
+    pub(crate) style: Style,
+    pub(crate) amount: Amount,
 }
 
 /// How much a receiving operation takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Amount {
+pub(crate) enum Amount {
     /// One message.
     One,
     /// A part of a message as soon as it arrives: `(payload, fin)`.
@@ -35,7 +36,7 @@ pub(super) enum Amount {
 
 /// How a received message, and the end of the connection, are handed out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     /// One receiver at a time; ConnectionClosed at the end.
     Recv,
     /// As `Recv`, but a proper end ends the iteration.
@@ -48,40 +49,40 @@ pub(super) enum Style {
 
 impl Style {
     /// Whether several receivers may wait, first come, first served: the original's face.
-    pub(super) const fn queues(self) -> bool {
+    pub(crate) const fn queues(self) -> bool {
         matches!(self, Self::Converse | Self::ConverseIterate)
     }
 
     /// Whether a proper end of the connection is the end of an iteration.
-    pub(super) const fn iterates(self) -> bool {
+    pub(crate) const fn iterates(self) -> bool {
         matches!(self, Self::Iterate | Self::ConverseIterate)
     }
 }
 
-pub(super) struct Send {
-    pub(super) message: Py<PyAny>,
-    pub(super) manner: Manner,
+pub(crate) struct Send {
+    pub(crate) message: Py<PyAny>,
+    pub(crate) manner: Manner,
 }
 
 /// Whole messages, in order; `next` is the first that has not been sent.
-pub(super) struct SendMany {
-    pub(super) messages: Vec<Py<PyAny>>,
-    pub(super) next: usize,
-    pub(super) manner: Manner,
+pub(crate) struct SendMany {
+    pub(crate) messages: Vec<Py<PyAny>>,
+    pub(crate) next: usize,
+    pub(crate) manner: Manner,
 }
 
 /// How a message, or a part of one, is sent.
 #[derive(Clone, Copy)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     /// True sends TEXT, False BINARY, whatever the type.
-    pub(super) text: Option<bool>,
-    pub(super) compress: Option<bool>,
-    pub(super) fin: bool,
-    pub(super) style: SendStyle,
+    pub(crate) text: Option<bool>,
+    pub(crate) compress: Option<bool>,
+    pub(crate) fin: bool,
+    pub(crate) style: SendStyle,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum SendStyle {
+pub(crate) enum SendStyle {
     /// A whole message, which waits for a fragmented one to end.
     Message,
     /// A part of a fragmented message.
@@ -91,21 +92,8 @@ pub(super) enum SendStyle {
     Converse,
 }
 
-/// Where a parked operation stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    Receivers,
-    /// Among the receivers, but content with a part of a message.
-    Chunk,
-    /// The message is in the output; only room is awaited.
-    Room,
-    /// Nothing has been sent: a fragmented message is under way.
-    Turn,
-    Closers,
-}
-
 /// What the driver says to an attempt.
-pub(super) enum Attempt {
+pub(crate) enum Attempt {
     Done(Py<PyAny>),
     Park(Place),
     /// Raise, but only after the loop has had a turn: a catch-all loop must not starve it.
@@ -113,30 +101,30 @@ pub(super) enum Attempt {
 }
 
 impl Command {
-    pub(super) fn begin(&mut self, driver: &Bound<'_, Driver>) -> PyResult<Attempt> {
+    pub(crate) fn begin(&mut self, driver: &Bound<'_, Driver>) -> PyResult<Attempt> {
         driver.get().event_loop().check_thread()?;
         match self {
             Self::Receive(receive) => receiving::begin(driver, *receive),
             Self::Send(send) => sending::attempt(driver, send),
             Self::SendMany(many) => sending::attempt_many(driver, many),
-            Self::UntilClosed => Ok(driver.get().until_closed(driver.py())),
+            Self::UntilClosed => Ok(until_closed(driver)),
         }
     }
 
     /// Goes on where it was parked at `place`.
-    pub(super) fn resume(&mut self, driver: &Bound<'_, Driver>, place: Place) -> PyResult<Attempt> {
+    pub(crate) fn resume(&mut self, driver: &Bound<'_, Driver>, place: Place) -> PyResult<Attempt> {
         match (self, place) {
             (Self::Receive(receive), _) => receiving::attempt(driver, *receive),
             (Self::Send(send), Place::Turn) => sending::attempt(driver, send),
             (Self::SendMany(many), Place::Turn) => sending::attempt_many(driver, many),
             (Self::Send(send), _) => sending::await_room(driver, send.manner),
             (Self::SendMany(many), _) => sending::await_room(driver, many.manner),
-            (Self::UntilClosed, _) => Ok(driver.get().until_closed(driver.py())),
+            (Self::UntilClosed, _) => Ok(until_closed(driver)),
         }
     }
 
     /// Lets go of what was to be sent.
-    pub(super) fn let_go(self, py: Python<'_>) {
+    pub(crate) fn let_go(self, py: Python<'_>) {
         match self {
             Self::Send(send) => drop(send.message.into_bound(py)),
             Self::SendMany(many) => {
@@ -146,7 +134,7 @@ impl Command {
         }
     }
 
-    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
             Self::Send(send) => visit.call(&send.message),
             Self::SendMany(many) => {
@@ -154,5 +142,13 @@ impl Command {
             }
             Self::Receive(_) | Self::UntilClosed => Ok(()),
         }
+    }
+}
+
+fn until_closed(driver: &Bound<'_, Driver>) -> Attempt {
+    if driver.get().is_released() {
+        Attempt::Done(driver.py().None())
+    } else {
+        Attempt::Park(Place::Closers)
     }
 }

@@ -16,13 +16,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::command::{Attempt, Place};
-use super::desk::Desk;
 use super::event_loop::{Descriptor, EventLoop};
-use super::waiter::Waiter;
-use super::{calls, errors, landing};
+
 use crate::drive::{Link, Wants};
 use crate::protocol::{CloseCode, Event};
+use crate::python::values::{calls, errors, unfinished};
+use crate::python::waiting::{Desk, Place, Waiter};
 use watching::Watched;
 
 /// So many reads in a row may come from `poll`, before the loop's other tasks have a turn.
@@ -31,7 +30,7 @@ const POLLS_IN_A_ROW: usize = 64;
 const ATTEMPTS_IN_A_ROW: usize = 128;
 
 #[pyclass(frozen, weakref, module = "aiowebsocket._core")]
-pub(super) struct Driver {
+pub(crate) struct Driver {
     link: Arc<Link>,
     event_loop: EventLoop,
     descriptor: Descriptor,
@@ -41,19 +40,19 @@ pub(super) struct Driver {
     in_line: AtomicUsize,
     watched: Watched,
     /// Messages that are sent in one iteration of the loop leave together.
-    pub(super) coalesces: bool,
+    pub(crate) coalesces: bool,
     /// The loop will call to flush what was kept back.
     flush_is_due: AtomicBool,
     /// How long a receiver reads the socket itself before it parks.
     patience: Duration,
     polls: AtomicUsize,
     /// A fragmented message is being sent: whole messages wait for their turn.
-    pub(super) held: AtomicBool,
+    pub(crate) held: AtomicBool,
     /// A message has been taken in part: its rest is no message of its own.
-    pub(super) mid_message: AtomicBool,
+    pub(crate) mid_message: AtomicBool,
     /// The application knows that the connection has ended.
-    pub(super) learnt: AtomicBool,
-    pub(super) warned: AtomicBool,
+    pub(crate) learnt: AtomicBool,
+    pub(crate) warned: AtomicBool,
     released: AtomicBool,
     /// The lifeline serves the link, so the loop watches nothing.
     is_lifelines: bool,
@@ -61,17 +60,17 @@ pub(super) struct Driver {
 }
 
 /// What its user decides.
-pub(super) struct Options {
-    pub(super) logger: Py<PyAny>,
-    pub(super) coalesces: bool,
-    pub(super) patience: Duration,
+pub(crate) struct Options {
+    pub(crate) logger: Py<PyAny>,
+    pub(crate) coalesces: bool,
+    pub(crate) patience: Duration,
     /// Whether the lifeline is to serve the link; None: where the loop cannot.
-    pub(super) by_lifeline: Option<bool>,
+    pub(crate) by_lifeline: Option<bool>,
 }
 
 impl Driver {
     /// Puts the link under the running loop.
-    pub(super) fn attach(
+    pub(crate) fn attach(
         py: Python<'_>,
         link: Arc<Link>,
         descriptor: Descriptor,
@@ -136,7 +135,7 @@ impl Driver {
     }
 
     /// Reads the socket itself for a while, where the user has bought that. Whether anything arrived.
-    pub(super) fn poll(slf: &Bound<'_, Self>) -> PyResult<bool> {
+    pub(crate) fn poll(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let this = slf.get();
         let polls = this.polls.load(Ordering::Relaxed);
         if this.patience.is_zero() || polls == POLLS_IN_A_ROW {
@@ -153,7 +152,7 @@ impl Driver {
     /// reads would never let the loop's other tasks run.
     ///
     /// A batch counts as many attempts, since it may be all that may wait.
-    pub(super) fn owes_a_turn(&self, batch: bool) -> bool {
+    pub(crate) fn owes_a_turn(&self, batch: bool) -> bool {
         let count = if batch { ATTEMPTS_IN_A_ROW } else { 1 };
         let in_a_row = || self.attempts.fetch_add(count, Ordering::Relaxed);
         if !self.is_lifelines || in_a_row() < ATTEMPTS_IN_A_ROW {
@@ -163,38 +162,34 @@ impl Driver {
         true
     }
 
-    pub(super) const fn event_loop(&self) -> &EventLoop {
+    pub(crate) const fn event_loop(&self) -> &EventLoop {
         &self.event_loop
     }
 
-    pub(super) const fn link(&self) -> &Arc<Link> {
+    pub(crate) const fn link(&self) -> &Arc<Link> {
         &self.link
     }
 
-    pub(super) const fn logger(&self) -> &Py<PyAny> {
+    pub(crate) const fn logger(&self) -> &Py<PyAny> {
         &self.logger
     }
 
-    pub(super) fn until_closed(&self, py: Python<'_>) -> Attempt {
-        if self.is_released() { Attempt::Done(py.None()) } else { Attempt::Park(Place::Closers) }
-    }
-
-    pub(super) fn explain_end(&self, detail: String) {
+    pub(crate) fn explain_end(&self, detail: String) {
         self.desk().detail = Some(detail);
     }
 
-    pub(super) fn closed_error(&self, py: Python<'_>) -> PyErr {
+    pub(crate) fn closed_error(&self, py: Python<'_>) -> PyErr {
         let detail = self.desk().detail.clone();
         errors::connection_closed(py, &self.link.ending(), detail.as_deref())
     }
 
-    pub(super) fn enter(&self, place: Place, waiter: Py<Waiter>) {
+    pub(crate) fn enter(&self, place: Place, waiter: Py<Waiter>) {
         let mut desk = self.desk();
         desk.enter(place, waiter);
         self.in_line.store(desk.receivers.len(), Ordering::Relaxed);
     }
 
-    pub(super) fn leave(&self, py: Python<'_>, place: Place, waiter: &Py<Waiter>) {
+    pub(crate) fn leave(&self, py: Python<'_>, place: Place, waiter: &Py<Waiter>) {
         let mut desk = self.desk();
         let left = desk.leave(place, waiter);
         self.in_line.store(desk.receivers.len(), Ordering::Relaxed);
@@ -203,24 +198,24 @@ impl Driver {
     }
 
     /// How many receivers are waiting.
-    pub(super) fn in_line(&self) -> usize {
+    pub(crate) fn in_line(&self) -> usize {
         self.in_line.load(Ordering::Relaxed)
     }
 
     /// Someone has left whose bell may have been rung: the next in line is to hear it.
-    pub(super) fn pass_on(slf: &Bound<'_, Self>, place: Place) -> PyResult<()> {
+    pub(crate) fn pass_on(slf: &Bound<'_, Self>, place: Place) -> PyResult<()> {
         if matches!(place, Place::Receivers | Place::Chunk) {
             return Self::ring_receivers(slf, false);
         }
         Ok(())
     }
 
-    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
+    pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What follows every change of the link, in this order.
-    pub(super) fn apply(slf: &Bound<'_, Self>, wants: Wants, from_loop: bool) -> PyResult<()> {
+    pub(crate) fn apply(slf: &Bound<'_, Self>, wants: Wants, from_loop: bool) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         this.dispatch_events(py, wants)?;
         if wants.closed {
@@ -239,7 +234,7 @@ impl Driver {
         received.and(sent).and(closed)
     }
 
-    fn is_released(&self) -> bool {
+    pub(crate) fn is_released(&self) -> bool {
         self.released.load(Ordering::Relaxed)
     }
 
@@ -262,7 +257,7 @@ impl Driver {
         result
     }
 
-    pub(super) fn ring_senders(slf: &Bound<'_, Self>, from_loop: bool) -> PyResult<()> {
+    pub(crate) fn ring_senders(slf: &Bound<'_, Self>, from_loop: bool) -> PyResult<()> {
         Self::ring_all(slf, |desk| &desk.senders, from_loop)
     }
 
@@ -285,7 +280,7 @@ impl Driver {
         result
     }
 
-    pub(super) fn dispatch_events(&self, py: Python<'_>, wants: Wants) -> PyResult<()> {
+    pub(crate) fn dispatch_events(&self, py: Python<'_>, wants: Wants) -> PyResult<()> {
         if !wants.events {
             return Ok(());
         }
@@ -356,7 +351,7 @@ impl Driver {
         };
         Self::apply(slf, wants, true)?;
         if wants.messages == 0 {
-            landing::begin(slf.py(), &this.link);
+            unfinished::begin(slf.py(), &this.link);
         }
         Ok(())
     }
@@ -368,7 +363,7 @@ impl Driver {
     }
 
     /// Ends the connection without waiting: nobody holds it any more.
-    pub(super) fn abandon(slf: &Bound<'_, Self>) -> PyResult<()> {
+    pub(crate) fn abandon(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         if this.is_released() {
             return Ok(());

@@ -4,13 +4,13 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use super::{landing, text};
+use super::{text, unfinished};
 use crate::drive::Payload;
 use crate::protocol::Kind;
 
 /// What a received message becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Decode {
+pub(crate) enum Decode {
     /// Text becomes str, binary becomes bytes.
     ByKind,
     /// Both become str.
@@ -32,10 +32,10 @@ impl From<Option<bool>> for Decode {
 impl Decode {
     /// The payload as a Python object. Runs no Python code, so the link's lock may be held: text was
     /// validated as it arrived, and neither bytes nor str are tracked by the garbage collector.
-    pub(super) fn object(self, py: Python<'_>, kind: Kind, payload: Payload<'_>) -> Copied {
+    pub(crate) fn object(self, py: Python<'_>, kind: Kind, payload: Payload<'_>) -> Copied {
         match payload {
             Payload::Here(payload) => self.copy(py, kind, payload),
-            Payload::Landed(landing) => self.wrap(landing::end(py, &*landing)),
+            Payload::Landed(landing) => self.wrap(unfinished::end(py, &*landing)),
         }
     }
 
@@ -55,7 +55,7 @@ impl Decode {
 }
 
 /// A payload that has left the link.
-pub(super) enum Copied {
+pub(crate) enum Copied {
     Object(Py<PyAny>),
     /// Binary data of which a str is asked for all the same.
     Undecoded(Py<PyBytes>),
@@ -65,7 +65,7 @@ pub(super) enum Copied {
 impl Copied {
     /// To be called without the link's lock: decoding binary data may fail with an exception, which
     /// carries the bytes, so that they are not lost.
-    pub(super) fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    pub(crate) fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match self {
             Self::Object(object) => Ok(object),
             Self::Undecoded(bytes) => {
@@ -78,12 +78,12 @@ impl Copied {
 }
 
 /// Whether `send` takes this object as one message.
-pub(super) fn is_message(object: &Bound<'_, PyAny>) -> bool {
+pub(crate) fn is_message(object: &Bound<'_, PyAny>) -> bool {
     object.is_instance_of::<PyString>() || is_bytes_like(object)
 }
 
 /// The messages of an iterable, each of which can be sent and will not change before it is.
-pub(super) fn collect(messages: &Bound<'_, PyAny>, text: Option<bool>) -> PyResult<Vec<Py<PyAny>>> {
+pub(crate) fn collect(messages: &Bound<'_, PyAny>, text: Option<bool>) -> PyResult<Vec<Py<PyAny>>> {
     if is_message(messages) {
         return Err(PyTypeError::new_err("messages is one message, not an iterable of messages"));
     }
@@ -116,7 +116,7 @@ fn is_bytes_like(object: &Bound<'_, PyAny>) -> bool {
 ///
 /// `text` decides the kind; without it str is TEXT, and bytes are what `bytes_kind` says. A `whole`
 /// message that is to be TEXT must be valid UTF-8.
-pub(super) fn with_payload<R>(
+pub(crate) fn with_payload<R>(
     object: &Bound<'_, PyAny>,
     text: Option<bool>,
     whole: bool,

@@ -4,14 +4,13 @@ use std::time::{Duration, Instant};
 
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 
+use super::imports;
 use crate::drive::Link;
 
 /// An `aiowebsocket.Stats`, whose fields these are, in their order.
-pub(super) fn snapshot<'py>(py: Python<'py>, link: &Link) -> PyResult<Bound<'py, PyAny>> {
-    static STATS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+pub(crate) fn snapshot<'py>(py: Python<'py>, link: &Link) -> PyResult<Bound<'py, PyAny>> {
     let (stats, takeovers) = link.stats();
     let (received, sent, trips) = (stats.received, stats.sent, stats.round_trips);
     let seconds = |trip: Option<Duration>| trip.unwrap_or_default().as_secs_f64();
@@ -35,12 +34,11 @@ pub(super) fn snapshot<'py>(py: Python<'py>, link: &Link) -> PyResult<Bound<'py,
         idle.into_py_any(py)?,
         takeovers.into_py_any(py)?,
     ];
-    STATS.import(py, "aiowebsocket.stats", "Stats")?.call1(PyTuple::new(py, fields)?)
+    imports::STATS.get(py)?.call1(PyTuple::new(py, fields)?)
 }
 
-pub(super) fn last_received_at(py: Python<'_>, link: &Link) -> PyResult<Option<f64>> {
-    static MONOTONIC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+pub(crate) fn last_received_at(py: Python<'_>, link: &Link) -> PyResult<Option<f64>> {
     let Some(at) = link.taken_at() else { return Ok(None) };
-    let now: f64 = MONOTONIC.import(py, "time", "monotonic")?.call0()?.extract()?;
+    let now: f64 = imports::MONOTONIC.get(py)?.call0()?.extract()?;
     Ok(Some(now - at.elapsed().as_secs_f64()))
 }

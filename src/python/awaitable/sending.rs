@@ -9,15 +9,16 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::command::{Attempt, Manner, Place, Send, SendMany, SendStyle};
-use super::driver::Driver;
-use super::{calls, errors, message};
+use super::command::{Attempt, Manner, Send, SendMany, SendStyle};
 use crate::drive::{Flush, Link, Wants};
 use crate::protocol::{Close, CloseCode, Kind, SendError};
+use crate::python::asyncio::Driver;
+use crate::python::values::{calls, errors, message};
+use crate::python::waiting::Place;
 
 /// Writes the message at once, as far as the network takes it, or with the others of this iteration of
 /// the loop; says where to wait, if need be: before it is sent for its turn, after it for room.
-pub(super) fn attempt(driver: &Bound<'_, Driver>, send: &Send) -> PyResult<Attempt> {
+pub(crate) fn attempt(driver: &Bound<'_, Driver>, send: &Send) -> PyResult<Attempt> {
     let flush = if driver.get().coalesces { Flush::Later } else { Flush::Now };
     match write(driver, send.message.bind(driver.py()), send.manner, flush)? {
         Written::Yes(wants) => {
@@ -30,7 +31,7 @@ pub(super) fn attempt(driver: &Bound<'_, Driver>, send: &Send) -> PyResult<Attem
 }
 
 /// Writes the messages that are left together.
-pub(super) fn attempt_many(driver: &Bound<'_, Driver>, many: &mut SendMany) -> PyResult<Attempt> {
+pub(crate) fn attempt_many(driver: &Bound<'_, Driver>, many: &mut SendMany) -> PyResult<Attempt> {
     let (py, this) = (driver.py(), driver.get());
     loop {
         let written = write_each(driver, many);
@@ -104,7 +105,7 @@ fn kind_of_bytes(manner: Manner, payload: &[u8]) -> Kind {
 }
 
 /// Sends from any thread, without the loop: waits for room here, and not in the interpreter.
-pub(super) fn threadsafe(
+pub(crate) fn threadsafe(
     driver: &Driver,
     message: &Bound<'_, PyAny>,
     manner: Manner,
@@ -137,7 +138,7 @@ fn deadline(seconds: f64) -> PyResult<Instant> {
 }
 
 /// The message is in the output already; waits until that is below its limit.
-pub(super) fn await_room(driver: &Bound<'_, Driver>, manner: Manner) -> PyResult<Attempt> {
+pub(crate) fn await_room(driver: &Bound<'_, Driver>, manner: Manner) -> PyResult<Attempt> {
     let (py, this) = (driver.py(), driver.get());
     let wants = this.link().wants();
     if !wants.closed {
@@ -171,12 +172,12 @@ fn drop_unsent(driver: &Driver, py: Python<'_>) -> PyResult<Written> {
 }
 
 /// Keeps whole messages from going between the parts of a fragmented one, or lets them go on.
-pub(super) fn hold(driver: &Bound<'_, Driver>, hold: bool) -> PyResult<()> {
+pub(crate) fn hold(driver: &Bound<'_, Driver>, hold: bool) -> PyResult<()> {
     driver.get().held.store(hold, Ordering::Relaxed);
     if hold { Ok(()) } else { Driver::ring_senders(driver, false) }
 }
 
-pub(super) fn ping(
+pub(crate) fn ping(
     driver: &Bound<'_, Driver>,
     payload: &[u8],
     answered: Py<PyAny>,
@@ -186,12 +187,12 @@ pub(super) fn ping(
     Driver::apply(driver, wants, false)
 }
 
-pub(super) fn pong(driver: &Bound<'_, Driver>, payload: &[u8]) -> PyResult<()> {
+pub(crate) fn pong(driver: &Bound<'_, Driver>, payload: &[u8]) -> PyResult<()> {
     let wants = command(driver, |link| link.pong(payload))?;
     Driver::apply(driver, wants, false)
 }
 
-pub(super) fn close(driver: &Bound<'_, Driver>, code: i64, reason: &str) -> PyResult<()> {
+pub(crate) fn close(driver: &Bound<'_, Driver>, code: i64, reason: &str) -> PyResult<()> {
     let wants = command(driver, |link| {
         let code = u16::try_from(code).map_err(|_| SendError::InvalidCloseCode(code))?;
         link.close(Close::new(CloseCode(code), reason))

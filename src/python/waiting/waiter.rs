@@ -7,15 +7,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::{PyTraverseError, PyVisit, ffi};
 
-use super::calls;
-use super::driver::Driver;
+use crate::python::values::{calls, imports};
 
 #[pyclass(frozen, module = "aiowebsocket._core")]
-pub(super) struct Waiter {
-    driver: Py<Driver>,
+pub(crate) struct Waiter {
+    event_loop: Py<PyAny>,
     bell: Mutex<Bell>,
 }
 
@@ -38,18 +36,18 @@ struct Callback {
 }
 
 impl Waiter {
-    pub(super) fn new(py: Python<'_>, driver: Py<Driver>) -> PyResult<Py<Self>> {
+    pub(crate) fn new(py: Python<'_>, event_loop: Py<PyAny>) -> PyResult<Py<Self>> {
         let bell = Bell { state: State::Silent, blocking: true, callbacks: Vec::with_capacity(1) };
-        Py::new(py, Self { driver, bell: Mutex::new(bell) })
+        Py::new(py, Self { event_loop, bell: Mutex::new(bell) })
     }
 
-    pub(super) fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         matches!(self.lock().state, State::Silent)
     }
 
     /// Wakes whoever waits: at once where `inline`, else in the loop's next iteration. What the woken
     /// task raises for the loop (KeyboardInterrupt, SystemExit) comes out.
-    pub(super) fn ring(slf: &Bound<'_, Self>, inline: bool) -> PyResult<()> {
+    pub(crate) fn ring(slf: &Bound<'_, Self>, inline: bool) -> PyResult<()> {
         let callbacks = {
             let mut bell = slf.get().lock();
             if !matches!(bell.state, State::Silent) {
@@ -83,8 +81,8 @@ impl Waiter {
         self.lock().blocking = blocking;
     }
 
-    fn get_loop<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        self.driver.get().event_loop().object().bind(py).clone()
+    fn get_loop(&self, py: Python<'_>) -> Py<PyAny> {
+        self.event_loop.clone_ref(py)
     }
 
     #[pyo3(signature = (function, /, *, context = None))]
@@ -154,7 +152,7 @@ impl Waiter {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.driver)?;
+        visit.call(&self.event_loop)?;
         let Ok(bell) = self.bell.try_lock() else { return Ok(()) };
         if let State::Cancelled(message) = &bell.state {
             visit.call(message)?;
@@ -194,15 +192,13 @@ impl Callback {
 
     fn schedule(&self, waiter: &Bound<'_, Waiter>) -> PyResult<()> {
         let py = waiter.py();
-        let event_loop = waiter.get().driver.get().event_loop();
         let context = self.context.as_ref().map(|context| context.bind(py));
-        event_loop.call_soon(py, self.function.bind(py), waiter, context)
+        calls::call_soon(waiter.get().event_loop.bind(py), self.function.bind(py), waiter, context)
     }
 }
 
 fn cancelled_error(py: Python<'_>, message: Option<&Py<PyAny>>) -> PyResult<PyErr> {
-    static CANCELLED_ERROR: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let class = CANCELLED_ERROR.import(py, "asyncio", "CancelledError")?;
+    let class = imports::CANCELLED_ERROR.get(py)?;
     let error = match message {
         Some(message) => class.call1((message,))?,
         None => class.call0()?,

@@ -9,12 +9,12 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use super::Driver;
 use crate::drive::Waker;
 #[cfg(unix)]
-use crate::python::bell::Rope;
+use crate::python::asyncio::bell::Rope;
 
 impl Driver {
     /// Calls `look` by way of the loop, for as long as the driver lives: the link, which keeps this, is
     /// the driver's own.
-    pub(super) fn waker(slf: &Bound<'_, Self>) -> PyResult<Waker> {
+    pub(crate) fn waker(slf: &Bound<'_, Self>) -> PyResult<Waker> {
         let driver = Arc::new(PyWeakrefReference::new(slf)?.unbind());
         #[cfg(unix)]
         if let Some(rope) = Rope::of(slf.py(), &slf.get().event_loop)? {

@@ -5,18 +5,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyString, PyTuple};
+use pyo3::types::{PyBool, PyString};
 use pyo3::{IntoPyObjectExt, intern};
 
-use super::calls;
 use crate::drive;
+use crate::python::values::{calls, imports};
 
 /// What the loop watches: a file descriptor, or a socket handle on Windows.
 #[cfg(unix)]
-pub(super) type Descriptor = std::os::fd::RawFd;
+pub(crate) type Descriptor = std::os::fd::RawFd;
 #[cfg(windows)]
-pub(super) type Descriptor = u64;
+pub(crate) type Descriptor = u64;
 
 /// A number of this thread's own. `std::thread::current().id()` counts references on the way, which
 /// costs more than the question is worth once a message.
@@ -31,29 +30,28 @@ thread_local! {
 }
 
 /// To be called in a child process after a fork: its thread is not the parent's.
-pub(super) fn forked() {
+pub(crate) fn forked() {
     NUMBER.set(THREADS.fetch_add(1, Ordering::Relaxed));
 }
 
-pub(super) struct EventLoop {
+pub(crate) struct EventLoop {
     object: Py<PyAny>,
     thread: usize,
     forks: u64,
 }
 
 impl EventLoop {
-    pub(super) fn running(py: Python<'_>) -> PyResult<Self> {
-        static GET_RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let object = GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0()?;
+    pub(crate) fn running(py: Python<'_>) -> PyResult<Self> {
+        let object = imports::GET_RUNNING_LOOP.get(py)?.call0()?;
         Ok(Self { object: object.unbind(), thread: this_thread(), forks: drive::forks() })
     }
 
-    pub(super) const fn object(&self) -> &Py<PyAny> {
+    pub(crate) const fn object(&self) -> &Py<PyAny> {
         &self.object
     }
 
     /// A connection belongs to the thread of its loop; anywhere else would be a data race in asyncio.
-    pub(super) fn check_thread(&self) -> PyResult<()> {
+    pub(crate) fn check_thread(&self) -> PyResult<()> {
         if self.is_own_thread() {
             return Ok(());
         }
@@ -64,7 +62,7 @@ impl EventLoop {
         ))
     }
 
-    pub(super) fn check_process(&self) -> PyResult<()> {
+    pub(crate) fn check_process(&self) -> PyResult<()> {
         if self.is_another_process() {
             return Err(PyRuntimeError::new_err(
                 "this connection belongs to the process that this one was forked from; open another",
@@ -73,15 +71,15 @@ impl EventLoop {
         Ok(())
     }
 
-    pub(super) fn is_another_process(&self) -> bool {
+    pub(crate) fn is_another_process(&self) -> bool {
         self.forks != drive::forks()
     }
 
-    pub(super) fn is_own_thread(&self) -> bool {
+    pub(crate) fn is_own_thread(&self) -> bool {
         this_thread() == self.thread
     }
 
-    pub(super) fn add_reader(
+    pub(crate) fn add_reader(
         &self,
         py: Python<'_>,
         descriptor: Descriptor,
@@ -102,7 +100,7 @@ impl EventLoop {
     }
 
     /// Whether the loop can watch sockets at all, which Windows' proactor loop cannot.
-    pub(super) fn can_watch(&self, py: Python<'_>, descriptor: Descriptor) -> PyResult<bool> {
+    pub(crate) fn can_watch(&self, py: Python<'_>, descriptor: Descriptor) -> PyResult<bool> {
         match self.remove_reader(py, descriptor) {
             Ok(()) => Ok(true),
             Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => Ok(false),
@@ -110,7 +108,7 @@ impl EventLoop {
         }
     }
 
-    pub(super) fn add_writer(
+    pub(crate) fn add_writer(
         &self,
         py: Python<'_>,
         descriptor: Descriptor,
@@ -122,19 +120,19 @@ impl EventLoop {
         self.call(intern!(py, "add_writer"), arguments).map(drop)
     }
 
-    pub(super) fn remove_reader(&self, py: Python<'_>, descriptor: Descriptor) -> PyResult<()> {
+    pub(crate) fn remove_reader(&self, py: Python<'_>, descriptor: Descriptor) -> PyResult<()> {
         let descriptor = descriptor.into_bound_py_any(py)?;
         self.call(intern!(py, "remove_reader"), [&descriptor]).map(drop)
     }
 
-    pub(super) fn remove_writer(&self, py: Python<'_>, descriptor: Descriptor) -> PyResult<()> {
+    pub(crate) fn remove_writer(&self, py: Python<'_>, descriptor: Descriptor) -> PyResult<()> {
         let descriptor = descriptor.into_bound_py_any(py)?;
         self.call(intern!(py, "remove_writer"), [&descriptor]).map(drop)
     }
 
     /// Whether the loop may call back once when a socket has an error, and then never more, whatever is
     /// left to read: libuv reports EPOLLERR as EBADF and ends the watch (libuv issue 3796).
-    pub(super) fn misses_ends(&self, py: Python<'_>) -> PyResult<bool> {
+    pub(crate) fn misses_ends(&self, py: Python<'_>) -> PyResult<bool> {
         if !cfg!(target_os = "linux") {
             return Ok(false);
         }
@@ -146,28 +144,19 @@ impl EventLoop {
         self.object.bind(py).is_instance(&uvloop.getattr(intern!(py, "Loop"))?)
     }
 
-    pub(super) fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
+    pub(crate) fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
         self.call(intern!(py, "is_closed"), [])?.is_truthy()
     }
 
-    pub(super) fn call_soon(
+    pub(crate) fn call_soon(
         &self,
-        py: Python<'_>,
         callback: &Bound<'_, PyAny>,
         argument: &Bound<'_, PyAny>,
-        context: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        static KEYWORDS: PyOnceLock<Py<PyTuple>> = PyOnceLock::new();
-        let keywords = KEYWORDS.get_or_try_init(py, || {
-            PyTuple::new(py, [intern!(py, "context")]).map(Bound::unbind)
-        })?;
-        let none = py.None().into_bound(py);
-        let arguments = [callback, argument, context.unwrap_or(&none)];
-        let (object, name) = (self.object.bind(py), intern!(py, "call_soon"));
-        calls::call_method(object, name, arguments, Some(keywords.bind(py))).map(drop)
+        calls::call_soon(self.object.bind(callback.py()), callback, argument, None)
     }
 
-    pub(super) fn call_soon_threadsafe(
+    pub(crate) fn call_soon_threadsafe(
         &self,
         py: Python<'_>,
         callback: &Bound<'_, PyAny>,
@@ -177,13 +166,12 @@ impl EventLoop {
 
     /// Whether a task may be resumed from here: only from a loop callback, where no task is current.
     /// A task woken inside another gets "Cannot enter into task" and hangs for ever.
-    pub(super) fn is_between_tasks(&self, py: Python<'_>) -> PyResult<bool> {
-        static CURRENT_TASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let current_task = CURRENT_TASK.import(py, "asyncio", "current_task")?;
+    pub(crate) fn is_between_tasks(&self, py: Python<'_>) -> PyResult<bool> {
+        let current_task = imports::CURRENT_TASK.get(py)?;
         Ok(calls::call(current_task, self.object.bind(py))?.is_none())
     }
 
-    pub(super) fn call<'py, const N: usize>(
+    pub(crate) fn call<'py, const N: usize>(
         &self,
         name: &Bound<'py, PyString>,
         arguments: [&Bound<'py, PyAny>; N],

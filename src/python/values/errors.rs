@@ -2,41 +2,39 @@
 
 use std::io;
 
+use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyBufferError, PyEOFError, PyOSError, PyTimeoutError, PyValueError};
 use pyo3::intern;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
-use super::opening;
+use super::handshake;
+use super::imports::{self, Import};
 use crate::connect::{OpenError, OpenErrorKind};
 use crate::drive::{self, Cause, Ending};
 use crate::protocol::{Close, CloseCode, Failure, ProtocolError, SendError, Side};
 
-/// Makes `class` an exception of `aiowebsocket.exceptions`, from its constructor's arguments.
-macro_rules! exception {
-    ($py:expr, $class:literal, $arguments:expr) => {
-        exception!($py, $class, $arguments, None)
-    };
-    ($py:expr, $class:literal, $arguments:expr, $keywords:expr) => {{
-        static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        CLASS
-            .import($py, "aiowebsocket.exceptions", $class)
-            .and_then(|class| class.call($arguments, $keywords))
-            .map_or_else(|error| error, PyErr::from_value)
-    }};
+/// An exception of `aiowebsocket.exceptions`, from its constructor's arguments.
+fn exception<'py>(
+    py: Python<'py>,
+    class: &Import,
+    arguments: impl PyCallArgs<'py>,
+    keywords: Option<&Bound<'py, PyDict>>,
+) -> PyErr {
+    let made = class.get(py).and_then(|class| class.call(arguments, keywords));
+    made.map_or_else(|error| error, PyErr::from_value)
 }
 
 /// "OK" is a closing handshake in which neither side complained (websockets' definition).
 const OK: [CloseCode; 3] = [CloseCode::NORMAL, CloseCode::GOING_AWAY, CloseCode::NO_STATUS];
 
 /// A panic as an exception: it must not unwind into C, and is nobody's fault but ours.
-pub(super) fn bug() -> PyErr {
+pub(crate) fn bug() -> PyErr {
     PanicException::new_err("bug in aiowebsocket's engine")
 }
 
-pub(super) fn connection_closed(py: Python<'_>, ending: &Ending, detail: Option<&str>) -> PyErr {
+pub(crate) fn connection_closed(py: Python<'_>, ending: &Ending, detail: Option<&str>) -> PyErr {
     match build_connection_closed(py, ending, detail) {
         Ok(error) | Err(error) => error,
     }
@@ -56,9 +54,9 @@ fn build_connection_closed(
     keywords.set_item(intern!(py, "detail"), detail)?;
     let keywords = Some(&keywords);
     let error = if ended_properly(ending) {
-        exception!(py, "ConnectionClosedOK", arguments, keywords)
+        exception(py, &imports::CONNECTION_CLOSED_OK, arguments, keywords)
     } else {
-        exception!(py, "ConnectionClosedError", arguments, keywords)
+        exception(py, &imports::CONNECTION_CLOSED_ERROR, arguments, keywords)
     };
     if let Some(cause) = cause(py, ending) {
         error.set_cause(py, Some(cause));
@@ -67,7 +65,7 @@ fn build_connection_closed(
 }
 
 /// Whether the end is a `ConnectionClosedOK`.
-pub(super) fn ended_properly(ending: &Ending) -> bool {
+pub(crate) fn ended_properly(ending: &Ending) -> bool {
     let is_ok =
         |close: &Option<Close>| close.as_ref().is_some_and(|close| OK.contains(&close.code));
     is_ok(&ending.received) && is_ok(&ending.sent)
@@ -77,8 +75,7 @@ fn close_object<'py>(
     py: Python<'py>,
     close: Option<&Close>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    static CLOSE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let class = CLOSE.import(py, "aiowebsocket.frames", "Close")?;
+    let class = imports::CLOSE.get(py)?;
     close.map(|close| class.call1((close.code.0, close.reason.as_str()))).transpose()
 }
 
@@ -92,10 +89,13 @@ fn cause(py: Python<'_>, ending: &Ending) -> Option<PyErr> {
         Some(Cause::Stream(Some(number), text)) => {
             Some(PyOSError::new_err((*number, text.clone())))
         }
-        Some(Cause::Stream(None, text)) => Some(exception!(py, "TLSError", (text,))),
-        Some(Cause::Truncated) => {
-            Some(exception!(py, "TLSError", ("the peer ended TCP without TLS's close_notify",)))
-        }
+        Some(Cause::Stream(None, text)) => Some(exception(py, &imports::TLS_ERROR, (text,), None)),
+        Some(Cause::Truncated) => Some(exception(
+            py,
+            &imports::TLS_ERROR,
+            ("the peer ended TCP without TLS's close_notify",),
+            None,
+        )),
         Some(Cause::TimedOut) => Some(PyTimeoutError::new_err(
             "the closing handshake did not complete within close_timeout",
         )),
@@ -114,40 +114,42 @@ fn protocol_error(py: Python<'_>, error: &ProtocolError) -> PyErr {
     }
     match error {
         ProtocolError::MessageTooBig { .. } | ProtocolError::TooManyFragments { .. } => {
-            exception!(py, "PayloadTooBig", (message,), Some(&keywords))
+            exception(py, &imports::PAYLOAD_TOO_BIG, (message,), Some(&keywords))
         }
-        _ => exception!(py, "ProtocolError", (message,), Some(&keywords)),
+        _ => exception(py, &imports::PROTOCOL_ERROR, (message,), Some(&keywords)),
     }
 }
 
 /// For every refusal but `SendError::Closed`, whose exception the ending makes.
-pub(super) fn send_error(py: Python<'_>, error: &SendError) -> PyErr {
+pub(crate) fn send_error(py: Python<'_>, error: &SendError) -> PyErr {
     match error {
-        SendError::PingAlreadyWaiting => exception!(py, "ConcurrencyError", (error.to_string(),)),
+        SendError::PingAlreadyWaiting => {
+            exception(py, &imports::CONCURRENCY_ERROR, (error.to_string(),), None)
+        }
         _ => PyValueError::new_err(error.to_string()),
     }
 }
 
-pub(super) fn concurrent_receive(py: Python<'_>) -> PyErr {
+pub(crate) fn concurrent_receive(py: Python<'_>) -> PyErr {
     let message =
         "cannot call recv while another coroutine is already running recv or recv_streaming";
-    exception!(py, "ConcurrencyError", (message,))
+    exception(py, &imports::CONCURRENCY_ERROR, (message,), None)
 }
 
 /// Nothing can be opened: the system gives the engine no thread, or no descriptor.
-pub(super) fn cannot_start(py: Python<'_>, error: &io::Error) -> PyErr {
+pub(crate) fn cannot_start(py: Python<'_>, error: &io::Error) -> PyErr {
     let message = format!("the engine cannot start: {}", drive::fault(error));
     let keywords = PyDict::new(py);
     match keywords.set_item(intern!(py, "errno"), error.raw_os_error()) {
-        Ok(()) => exception!(py, "ConnectError", (message,), Some(&keywords)),
+        Ok(()) => exception(py, &imports::CONNECT_ERROR, (message,), Some(&keywords)),
         Err(error) => error,
     }
 }
 
 /// `uri` is what the caller wrote; the exception hides the credentials in it.
-pub(super) fn open_error(py: Python<'_>, uri: &str, error: OpenError) -> PyErr {
+pub(crate) fn open_error(py: Python<'_>, uri: &str, error: OpenError) -> PyErr {
     let number = error.os_code.or_else(|| resolver_code(py, &error));
-    let redirects = opening::redirects_object(py, &error.redirects).ok();
+    let redirects = handshake::redirects(py, &error.redirects).ok();
     match build_open_error(py, uri, error) {
         Ok(built) => {
             if let Some(redirects) = redirects.filter(|redirects| !redirects.is_empty()) {
@@ -179,25 +181,25 @@ fn build_open_error(py: Python<'_>, uri: &str, error: OpenError) -> PyResult<PyE
     keywords.set_item(intern!(py, "message"), &message)?;
     let field = error.field.unwrap_or_default();
     Ok(match error.kind {
-        Kind::InvalidUri => exception!(py, "InvalidURI", (uri, message)),
+        Kind::InvalidUri => exception(py, &imports::INVALID_URI, (uri, message), None),
         Kind::Argument => PyValueError::new_err(message),
-        Kind::Resolve => exception!(py, "ResolveError", (message,)),
-        Kind::Refused => exception!(py, "ConnectRefused", (message,)),
-        Kind::Network => exception!(py, "ConnectError", (message,)),
-        Kind::Tls => exception!(py, "TLSError", (message,)),
-        Kind::Certificate => exception!(py, "CertificateError", (message,)),
-        Kind::Timeout => exception!(py, "ConnectTimeout", (message,)),
-        Kind::InvalidMessage => exception!(py, "InvalidMessage", (message,)),
-        Kind::Negotiation => exception!(py, "NegotiationError", (message,)),
-        Kind::InvalidHeader => exception!(py, "InvalidHeader", field, Some(&keywords)),
-        Kind::InvalidUpgrade => exception!(py, "InvalidUpgrade", field, Some(&keywords)),
+        Kind::Resolve => exception(py, &imports::RESOLVE_ERROR, (message,), None),
+        Kind::Refused => exception(py, &imports::CONNECT_REFUSED, (message,), None),
+        Kind::Network => exception(py, &imports::CONNECT_ERROR, (message,), None),
+        Kind::Tls => exception(py, &imports::TLS_ERROR, (message,), None),
+        Kind::Certificate => exception(py, &imports::CERTIFICATE_ERROR, (message,), None),
+        Kind::Timeout => exception(py, &imports::CONNECT_TIMEOUT, (message,), None),
+        Kind::InvalidMessage => exception(py, &imports::INVALID_MESSAGE, (message,), None),
+        Kind::Negotiation => exception(py, &imports::NEGOTIATION_ERROR, (message,), None),
+        Kind::InvalidHeader => exception(py, &imports::INVALID_HEADER, field, Some(&keywords)),
+        Kind::InvalidUpgrade => exception(py, &imports::INVALID_UPGRADE, field, Some(&keywords)),
         Kind::InvalidStatus => {
-            let response = opening::response_object(py, error.response.as_deref())?;
-            exception!(py, "InvalidStatus", (response,), Some(&keywords))
+            let response = handshake::response(py, error.response.as_deref())?;
+            exception(py, &imports::INVALID_STATUS, (response,), Some(&keywords))
         }
         Kind::Redirect => {
-            let response = opening::response_object(py, error.response.as_deref())?;
-            exception!(py, "RedirectError", (response,), Some(&keywords))
+            let response = handshake::response(py, error.response.as_deref())?;
+            exception(py, &imports::REDIRECT_ERROR, (response,), Some(&keywords))
         }
     })
 }

@@ -27,7 +27,7 @@ struct Unfinished {
 unsafe impl Send for Unfinished {}
 
 /// Has the rest of a long message, if one is under way, read into its bytes object.
-pub(super) fn begin(py: Python<'_>, link: &Link) {
+pub(crate) fn begin(py: Python<'_>, link: &Link) {
     let Some(length) = link.landable() else { return };
     // Without memory for it the message goes the way of others, and whoever takes it is told.
     if let Ok(unfinished) = Unfinished::new(py, length) {
@@ -36,7 +36,7 @@ pub(super) fn begin(py: Python<'_>, link: &Link) {
 }
 
 /// The bytes object of a message that has arrived.
-pub(super) fn end(py: Python<'_>, landing: &dyn Landing) -> Py<PyBytes> {
+pub(crate) fn end(py: Python<'_>, landing: &dyn Landing) -> Py<PyBytes> {
     let landing_any: &dyn Any = landing;
     landing_any.downcast_ref::<Unfinished>().map_or_else(
         || PyBytes::new(py, landing.payload()).unbind(),

@@ -6,15 +6,15 @@ use pyo3::exceptions::{PyStopAsyncIteration, PyUnicodeDecodeError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::command::{Amount, Attempt, Place, Receive};
-use super::driver::Driver;
-use super::errors;
-use super::message::Copied;
+use super::command::{Amount, Attempt, Receive};
 use crate::drive::Payload;
 use crate::protocol::Kind;
+use crate::python::asyncio::Driver;
+use crate::python::values::{Copied, errors};
+use crate::python::waiting::Place;
 
 /// The first attempt, before which others may be in line.
-pub(super) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
+pub(crate) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
     let (py, this) = (driver.py(), driver.get());
     let in_line = this.in_line();
     if receive.style.queues() {
@@ -36,7 +36,7 @@ pub(super) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<At
 
 /// Takes what has arrived, or says where to wait for it. A woken operation comes here too: the bell
 /// carried nothing.
-pub(super) fn attempt(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
+pub(crate) fn attempt(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
     if driver.get().owes_a_turn(matches!(receive.amount, Amount::Many(_))) {
         return Ok(park(receive));
     }
@@ -48,7 +48,7 @@ pub(super) fn attempt(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<
 }
 
 /// The rest of a message that was taken in part is no message of its own.
-pub(super) fn check_between_messages(driver: &Driver, py: Python<'_>) -> PyResult<()> {
+pub(crate) fn check_between_messages(driver: &Driver, py: Python<'_>) -> PyResult<()> {
     if driver.mid_message.load(Ordering::Relaxed) {
         return Err(errors::concurrent_receive(py));
     }

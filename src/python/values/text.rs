@@ -7,7 +7,7 @@ use pyo3::types::PyString;
 /// The greatest character of the str whose bytes are those of ASCII.
 const ASCII: ffi::Py_UCS4 = 0x7F;
 
-pub(super) fn decode<'py>(py: Python<'py>, utf8: &[u8]) -> PyResult<Bound<'py, PyString>> {
+pub(crate) fn decode<'py>(py: Python<'py>, utf8: &[u8]) -> PyResult<Bound<'py, PyString>> {
     // Of one character there is one str, which the decoder knows.
     if utf8.len() < 2 || !utf8.is_ascii() {
         return PyString::from_bytes(py, utf8);

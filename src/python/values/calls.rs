@@ -2,9 +2,10 @@
 //! meanwhile, Python before 3.14 ends every other thread that wants the GIL by unwinding its stack
 //! (`pthread_exit`), and a Rust frame on that stack aborts the process. It does not know what is called.
 
-use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
+use pyo3::{ffi, intern};
 
 /// Stops a thread that is unwound, for good: what Python itself does from 3.14 on.
 struct Hang;
@@ -38,7 +39,7 @@ type DeclaredVectorcall = unsafe extern "C" fn(
 const PLACES: usize = 4;
 
 /// Calls a function with one argument.
-pub(super) fn call<'py>(
+pub(crate) fn call<'py>(
     function: &Bound<'py, PyAny>,
     argument: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -53,7 +54,7 @@ pub(super) fn call<'py>(
 }
 
 /// Calls an object's method; the last arguments go by the names in `keywords`, if there are any.
-pub(super) fn call_method<'py, const N: usize>(
+pub(crate) fn call_method<'py, const N: usize>(
     object: &Bound<'py, PyAny>,
     name: &Bound<'py, PyString>,
     arguments: [&Bound<'py, PyAny>; N],
@@ -70,6 +71,23 @@ pub(super) fn call_method<'py, const N: usize>(
     unsafe {
         vectorcall(ffi::PyObject_VectorcallMethod, name, places.as_mut_ptr(), count, keywords)
     }
+}
+
+/// Has an event loop call this in its next iteration, in that context or in a copy of the current one.
+pub(crate) fn call_soon(
+    event_loop: &Bound<'_, PyAny>,
+    callback: &Bound<'_, PyAny>,
+    argument: &Bound<'_, PyAny>,
+    context: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    static KEYWORDS: PyOnceLock<Py<PyTuple>> = PyOnceLock::new();
+    let py = event_loop.py();
+    let keywords = KEYWORDS
+        .get_or_try_init(py, || PyTuple::new(py, [intern!(py, "context")]).map(Bound::unbind))?;
+    let none = py.None().into_bound(py);
+    let arguments = [callback, argument, context.unwrap_or(&none)];
+    let name = intern!(py, "call_soon");
+    call_method(event_loop, name, arguments, Some(keywords.bind(py))).map(drop)
 }
 
 /// # Safety

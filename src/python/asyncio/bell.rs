@@ -15,12 +15,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{IntoPyObjectExt, intern};
 
-use super::errors;
 use super::event_loop::EventLoop;
 use crate::drive;
+use crate::python::values::errors;
 
 /// What the loop is to do, between its tasks.
-pub(super) type Call = Box<dyn FnOnce(Python<'_>) -> PyResult<()> + Send>;
+pub(crate) type Call = Box<dyn FnOnce(Python<'_>) -> PyResult<()> + Send>;
 
 thread_local! {
     /// The loops of this thread that have one.
@@ -34,7 +34,7 @@ struct Hung {
 }
 
 /// The end that anyone may pull, on any thread, with or without Python.
-pub(super) struct Rope {
+pub(crate) struct Rope {
     calls: Mutex<Vec<Call>>,
     ringer: UnixStream,
 }
@@ -49,7 +49,7 @@ struct Bell {
 impl Rope {
     /// The rope of the loop's bell, which is hung if there is none. None where the loop can watch no
     /// socket, or cannot be told from another that will lie at its address.
-    pub(super) fn of(py: Python<'_>, event_loop: &EventLoop) -> PyResult<Option<Arc<Self>>> {
+    pub(crate) fn of(py: Python<'_>, event_loop: &EventLoop) -> PyResult<Option<Arc<Self>>> {
         let object = event_loop.object().bind(py);
         let found = HUNG.with_borrow_mut(|hung| {
             hung.retain(|bell| bell.event_loop.bind(py).upgrade().is_some());
@@ -71,7 +71,7 @@ impl Rope {
     }
 
     /// Has the loop make this call. A loop that has been closed hears nothing.
-    pub(super) fn pull(&self, call: Call) {
+    pub(crate) fn pull(&self, call: Call) {
         let is_first = {
             let mut calls = self.calls();
             calls.push(call);

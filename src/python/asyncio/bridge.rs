@@ -18,12 +18,12 @@ use tokio::task::{AbortHandle, JoinError};
 #[cfg(unix)]
 use super::bell::Rope;
 use super::event_loop::EventLoop;
-use super::{calls, errors};
 use crate::drive::lifeline;
+use crate::python::values::{calls, errors};
 
 /// Does `work` on the lifeline, so it goes on while Python is busy. The future returned completes with
 /// what `finish` makes of it; cancelling the future drops the work.
-pub(super) fn future_of<T: Send + 'static>(
+pub(crate) fn future_of<T: Send + 'static>(
     py: Python<'_>,
     work: impl Future<Output = T> + Send + 'static,
     finish: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,

@@ -10,14 +10,14 @@ use super::Driver;
 use crate::drive::Wants;
 
 #[derive(Default)]
-pub(super) struct Watched {
+pub(crate) struct Watched {
     reading: AtomicBool,
     writing: AtomicBool,
 }
 
 impl Driver {
     /// Tells the loop what to watch, where that has changed.
-    pub(in crate::python) fn watch(slf: &Bound<'_, Self>, wants: Wants) -> PyResult<()> {
+    pub(crate) fn watch(slf: &Bound<'_, Self>, wants: Wants) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         if wants.hung_up {
             // The loop watches such a socket once more only if it is told anew.
@@ -25,7 +25,7 @@ impl Driver {
         }
         if wants.flush && !this.flush_is_due.swap(true, Ordering::Relaxed) {
             let writable = PyBool::new(py, true).to_owned();
-            this.event_loop.call_soon(py, slf, writable.as_any(), None)?;
+            this.event_loop.call_soon(slf, writable.as_any())?;
         }
         if this.is_lifelines || this.is_released() {
             return Ok(());
@@ -42,7 +42,7 @@ impl Driver {
         }
     }
 
-    pub(in crate::python) fn watch_input(slf: &Bound<'_, Self>, wanted: bool) -> PyResult<()> {
+    pub(crate) fn watch_input(slf: &Bound<'_, Self>, wanted: bool) -> PyResult<()> {
         let this = slf.get();
         let watches = this.watched.reading.load(Ordering::Relaxed);
         if watches == wanted || this.is_lifelines || this.is_released() {
@@ -57,7 +57,7 @@ impl Driver {
         if wanted {
             if this.link.is_stalled() {
                 let not_writable = PyBool::new(py, false).to_owned();
-                this.event_loop.call_soon(py, slf, not_writable.as_any(), None)?;
+                this.event_loop.call_soon(slf, not_writable.as_any())?;
             }
             this.event_loop.add_reader(py, this.descriptor, slf)
         } else {
@@ -66,7 +66,7 @@ impl Driver {
     }
 
     /// Lets go of the descriptor: the loop forgets it first, for its number may be reused at once.
-    pub(super) fn release(&self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn release(&self, py: Python<'_>) -> PyResult<()> {
         if self.released.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
@@ -75,7 +75,7 @@ impl Driver {
         forgotten
     }
 
-    pub(super) fn forget_descriptor(&self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn forget_descriptor(&self, py: Python<'_>) -> PyResult<()> {
         if self.event_loop.is_closed(py)? {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
 
-pub(super) struct Exclusive<T> {
+pub(crate) struct Exclusive<T> {
     busy: AtomicBool,
     value: UnsafeCell<T>,
 }
@@ -17,12 +17,12 @@ unsafe impl<T: Send> Sync for Exclusive<T> {}
 struct Busy<'a>(&'a AtomicBool);
 
 impl<T> Exclusive<T> {
-    pub(super) const fn new(value: T) -> Self {
+    pub(crate) const fn new(value: T) -> Self {
         Self { busy: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
     /// Does something with the value; None while somebody else does.
-    pub(super) fn with<R>(&self, _: Python<'_>, work: impl FnOnce(&mut T) -> R) -> Option<R> {
+    pub(crate) fn with<R>(&self, _: Python<'_>, work: impl FnOnce(&mut T) -> R) -> Option<R> {
         if self.take() {
             return None;
         }
@@ -35,7 +35,7 @@ impl<T> Exclusive<T> {
     ///
     /// # Safety
     /// Nobody else calls a method of this meanwhile.
-    pub(super) unsafe fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+    pub(crate) unsafe fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         // SAFETY: the flag is down, and by this function's contract stays down.
         (!self.busy.load(Ordering::Acquire)).then(|| look(unsafe { &*self.value.get() }))
     }

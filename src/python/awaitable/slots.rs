@@ -14,10 +14,11 @@ use pyo3::types::PyType;
 use pyo3::{Borrowed, ffi};
 
 use super::operation::{Operation, Step};
-use super::{errors, stop_iteration};
+use super::stop_iteration;
+use crate::python::values::errors;
 
 /// Puts the raw functions into the type's slots.
-pub(super) fn install(class: &Bound<'_, PyType>) -> PyResult<()> {
+pub(crate) fn install(class: &Bound<'_, PyType>) -> PyResult<()> {
     let class = class.as_type_ptr();
     // SAFETY: `class` is Operation's own heap type: pyo3 has made it and nobody has an instance yet.
     // It has `__await__`, so tp_as_async points to the PyAsyncMethods inside the heap type.
@@ -34,7 +35,7 @@ pub(super) fn install(class: &Bound<'_, PyType>) -> PyResult<()> {
 }
 
 /// Whether the caller's is the only reference.
-pub(super) fn is_unshared<T>(object: &Bound<'_, T>) -> bool {
+pub(crate) fn is_unshared<T>(object: &Bound<'_, T>) -> bool {
     // SAFETY: a live object; the count is only read.
     unsafe { ffi::Py_REFCNT(object.as_ptr()) == 1 }
 }

@@ -12,11 +12,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 use pyo3::{Borrowed, ffi};
 
-use super::command::{Amount, Command, Receive, Style};
-use super::errors;
-use super::faces::Link;
-use super::message::Decode;
-use super::operation::Operation;
+use super::Link;
+use crate::python::awaitable::{Amount, Command, Operation, Receive, Style};
+use crate::python::values::{Decode, errors};
 
 type Method = ffi::PyCFunctionFastWithKeywords;
 
@@ -37,7 +35,7 @@ static RECV: Shortcut = shortcut("ClientConnection.recv", Decode::ByKind, Style:
 static RECEIVE: Shortcut = shortcut("Converse.receive", Decode::Bytes, Style::Converse);
 
 /// Puts the shortcuts in front of `ClientConnection.recv` and `Converse.receive`.
-pub(super) fn install(
+pub(crate) fn install(
     connection: &Bound<'_, PyType>,
     converse: &Bound<'_, PyType>,
 ) -> PyResult<()> {
@@ -110,7 +108,12 @@ unsafe fn take(
         let py = unsafe { Python::assume_attached() };
         // SAFETY: an instance of a face, by this function's contract, and each is a Link.
         let link = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<Link>() };
-        match Operation::new(&link, shortcut.name, Command::Receive(shortcut.receive)) {
+        match Operation::new(
+            link.as_any(),
+            link.get().driver(),
+            shortcut.name,
+            Command::Receive(shortcut.receive),
+        ) {
             Ok(operation) => operation.into_ptr(),
             Err(error) => {
                 error.restore(py);

@@ -9,15 +9,14 @@ use std::time::Duration;
 use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::PyTuple;
 
-use super::event_loop::Descriptor;
-use super::{bridge, errors};
 use crate::connect::{self, Options, Redirect, TlsChoice, TlsOptions, TlsVersion, Uri};
 use crate::drive::Stream;
 use crate::protocol::deflate::{Agreed, Parameters, WindowBits};
 use crate::protocol::handshake::{Agreement, Fields, Response, Wanted};
+use crate::python::asyncio::{self, Descriptor};
+use crate::python::values::{errors, handshake};
 
 /// Opens a connection and returns a future of it; cancelling the future closes the socket.
 ///
@@ -31,7 +30,7 @@ use crate::protocol::handshake::{Agreement, Fields, Response, Wanted};
     sock = None, timeout = None, max_redirects = 0
 ))]
 #[expect(clippy::too_many_arguments, reason = "the options")]
-pub(super) fn open_connection<'py>(
+pub(crate) fn open_connection<'py>(
     py: Python<'py>,
     uri: String,
     request_line: Option<String>,
@@ -62,7 +61,7 @@ pub(super) fn open_connection<'py>(
     }
     let options =
         Options { uri: parsed, wanted, tls, server_hostname, socket, timeout, max_redirects };
-    bridge::future_of(py, connect::open(options), move |py, opened| match opened {
+    asyncio::future_of(py, connect::open(options), move |py, opened| match opened {
         Ok(opened) => Ok(Py::new(py, Opened::from(opened))?.into_any()),
         Err(error) => Err(errors::open_error(py, &uri, error)),
     })
@@ -147,7 +146,7 @@ fn own_socket(descriptor: Descriptor) -> TcpStream {
 
 /// An open connection that no event loop drives yet, and what there is to know of its opening.
 #[pyclass(frozen, module = "aiowebsocket._core")]
-pub(super) struct Opened {
+pub(crate) struct Opened {
     stream: Mutex<Option<(Stream, Vec<u8>)>>,
     resource: Box<str>,
     request: Packed,
@@ -202,12 +201,12 @@ impl Packed {
 
 impl Opened {
     /// The stream and the bytes that came behind the response, for the one who drives it.
-    pub(super) fn take(&self) -> PyResult<(Stream, Vec<u8>)> {
+    pub(crate) fn take(&self) -> PyResult<(Stream, Vec<u8>)> {
         let taken = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
         taken.ok_or_else(|| PyRuntimeError::new_err("this connection has been taken over already"))
     }
 
-    pub(super) const fn agreed(&self) -> Option<Agreed> {
+    pub(crate) const fn agreed(&self) -> Option<Agreed> {
         self.agreement.deflate
     }
 }
@@ -217,9 +216,7 @@ impl Opened {
     /// The request sent, as an `aiowebsocket.handshake.Request`.
     #[getter]
     fn request<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        static REQUEST: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let class = REQUEST.import(py, "aiowebsocket.handshake", "Request")?;
-        class.call1((&*self.resource, headers_object(py, latin1(&self.request.unpacked()))?))
+        handshake::request(py, &self.resource, &self.request.unpacked())
     }
 
     /// The response received, as an `aiowebsocket.handshake.Response`.
@@ -227,7 +224,7 @@ impl Opened {
     fn response<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let fields = self.response.unpacked();
         let (status, reason, body) = (self.status, self.reason.to_string(), Vec::new());
-        response_object(py, Some(&Response { status, reason, fields, body }))
+        handshake::response(py, Some(&Response { status, reason, fields, body }))
     }
 
     /// The subprotocol that the server chose, or None.
@@ -252,68 +249,27 @@ impl Opened {
     /// Status and target of each redirect that led here, without user and password.
     #[getter]
     fn redirects<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        redirects_object(py, &self.redirects)
+        handshake::redirects(py, &self.redirects)
     }
 
     /// The socket's own address, as the socket module writes it.
     #[getter]
     fn local_address(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        address_object(py, self.local)
+        handshake::address(py, self.local)
     }
 
     #[getter]
     fn remote_address(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        address_object(py, self.remote)
+        handshake::address(py, self.remote)
     }
 }
 
-/// What a header value looks like as bytes on the wire, each byte as the character of its number.
-fn latin1(fields: &Fields) -> Fields {
-    let as_sent = |value: &str| value.bytes().map(char::from).collect();
-    fields.iter().map(|(name, value)| (name.clone(), as_sent(value))).collect()
-}
-
-fn headers_object(py: Python<'_>, fields: Fields) -> PyResult<Bound<'_, PyAny>> {
-    static HEADERS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    HEADERS.import(py, "aiowebsocket.handshake", "Headers")?.call1((fields,))
-}
-
-pub(super) fn response_object<'py>(
-    py: Python<'py>,
-    response: Option<&Response>,
-) -> PyResult<Bound<'py, PyAny>> {
-    static RESPONSE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let Some(response) = response else { return Ok(py.None().into_bound(py)) };
-    let class = RESPONSE.import(py, "aiowebsocket.handshake", "Response")?;
-    let headers = headers_object(py, response.fields.clone())?;
-    let body = PyBytes::new(py, &response.body);
-    class.call1((response.status, &response.reason, headers, body))
-}
-
-pub(super) fn redirects_object<'py>(
-    py: Python<'py>,
-    redirects: &[Redirect],
-) -> PyResult<Bound<'py, PyTuple>> {
-    PyTuple::new(py, redirects.iter().map(|redirect| (redirect.status, &redirect.to)))
-}
-
-fn address_object(py: Python<'_>, address: Option<SocketAddr>) -> PyResult<Py<PyAny>> {
-    let object = match address {
-        None => return Ok(py.None()),
-        Some(SocketAddr::V4(v4)) => (v4.ip().to_string(), v4.port()).into_pyobject(py)?,
-        Some(SocketAddr::V6(v6)) => {
-            (v6.ip().to_string(), v6.port(), v6.flowinfo(), v6.scope_id()).into_pyobject(py)?
-        }
-    };
-    Ok(object.into_any().unbind())
-}
-
 #[cfg(unix)]
-pub(super) fn descriptor(stream: &Stream) -> Descriptor {
+pub(crate) fn descriptor(stream: &Stream) -> Descriptor {
     std::os::fd::AsRawFd::as_raw_fd(stream.socket())
 }
 
 #[cfg(windows)]
-pub(super) fn descriptor(stream: &Stream) -> Descriptor {
+pub(crate) fn descriptor(stream: &Stream) -> Descriptor {
     std::os::windows::io::AsRawSocket::as_raw_socket(stream.socket())
 }

@@ -12,12 +12,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::command::{Attempt, Command, Place};
-use super::driver::Driver;
+use super::command::{Attempt, Command};
 use super::exclusive::Exclusive;
-use super::faces::Link;
 use super::slots;
-use super::waiter::Waiter;
+use crate::python::asyncio::Driver;
+use crate::python::waiting::{Place, Waiter};
 
 thread_local! {
     /// An operation that has done its work, for the next one of this thread: making one and taking it
@@ -26,14 +25,14 @@ thread_local! {
 }
 
 /// What one step of an operation comes to.
-pub(super) enum Step {
+pub(crate) enum Step {
     Return(Py<PyAny>),
     Yield(Py<PyAny>),
 }
 
 /// What send() and receive() return: awaitable once, like a coroutine.
 #[pyclass(frozen, module = "aiowebsocket._core")]
-pub(super) struct Operation(Exclusive<Course>);
+pub(crate) struct Operation(Exclusive<Course>);
 
 /// How far an operation has come.
 struct Course {
@@ -45,7 +44,8 @@ struct Course {
 
 struct Work {
     /// The connection as the user holds it: what waits for it keeps it open.
-    owner: Py<Link>,
+    owner: Py<PyAny>,
+    driver: Py<Driver>,
     command: Command,
 }
 
@@ -61,13 +61,15 @@ enum Stage {
 }
 
 impl Operation {
-    pub(super) fn new<'py>(
-        owner: &Bound<'py, Link>,
+    pub(crate) fn new<'py>(
+        owner: &Bound<'py, PyAny>,
+        driver: &Py<Driver>,
         name: &'static str,
         command: Command,
     ) -> PyResult<Bound<'py, Self>> {
         let py = owner.py();
-        let work = Some(Work { owner: owner.clone().unbind(), command });
+        let (owner, driver) = (owner.clone().unbind(), driver.clone_ref(py));
+        let work = Some(Work { owner, driver, command });
         match SPARE.take().map(|spare| spare.into_bound(py)) {
             Some(spare) if slots::is_unshared(&spare) => {
                 spare.get().with(py, |course| {
@@ -80,13 +82,13 @@ impl Operation {
     }
 
     /// Keeps an operation that is done for the next `new`, which takes it if nobody else holds it then.
-    pub(super) fn keep(slf: Bound<'_, Self>) {
+    pub(crate) fn keep(slf: Bound<'_, Self>) {
         let py = slf.py();
         let before = SPARE.replace(Some(slf.unbind()));
         drop(before.map(|before| before.into_bound(py)));
     }
 
-    pub(super) fn step(&self, py: Python<'_>) -> PyResult<Step> {
+    pub(crate) fn step(&self, py: Python<'_>) -> PyResult<Step> {
         self.with(py, |course| course.step(py))?
     }
 
@@ -100,11 +102,11 @@ impl Operation {
 impl Course {
     fn step(&mut self, py: Python<'_>) -> PyResult<Step> {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
-        let Some(Work { owner, command }) = &mut self.work else {
+        let Some(Work { driver, command, .. }) = &mut self.work else {
             let message = format!("cannot reuse already awaited {}()", self.name);
             return Err(PyRuntimeError::new_err(message));
         };
-        let driver = owner.get().driver().bind(py);
+        let driver = driver.bind(py);
         let attempt = match stage {
             Stage::New => command.begin(driver),
             Stage::Parked { waiter, place } if waiter.get().is_silent() => {
@@ -126,7 +128,7 @@ impl Course {
                 Ok(Step::Return(value))
             }
             Ok(Attempt::Park(place)) => {
-                let waiter = Waiter::new(py, driver.clone().unbind())?;
+                let waiter = Waiter::new(py, driver.get().event_loop().object().clone_ref(py))?;
                 driver.get().enter(place, waiter.clone_ref(py));
                 let yielded = waiter.clone_ref(py).into_any();
                 self.stage = Stage::Parked { waiter, place };
@@ -144,15 +146,17 @@ impl Course {
     }
 
     fn let_go(&mut self, py: Python<'_>) {
-        if let Some(Work { owner, command }) = self.work.take() {
+        if let Some(Work { owner, driver, command }) = self.work.take() {
+            drop(driver.into_bound(py));
             drop(owner.into_bound(py));
             command.let_go(py);
         }
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Some(Work { owner, command }) = &self.work {
+        if let Some(Work { owner, driver, command }) = &self.work {
             visit.call(owner)?;
+            visit.call(driver)?;
             command.traverse(visit)?;
         }
         match &self.stage {
@@ -166,7 +170,7 @@ impl Course {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         let Some(work) = self.work.take() else { return Ok(()) };
         if let Stage::Parked { waiter, place } = stage {
-            let driver = work.owner.get().driver().bind(py);
+            let driver = work.driver.bind(py);
             driver.get().leave(py, place, &waiter);
             return Driver::pass_on(driver, place);
         }

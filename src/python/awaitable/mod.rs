@@ -1,0 +1,12 @@
+//! What an `await` is: an operation, what it is to do, and how its value reaches the interpreter.
+
+mod command;
+mod exclusive;
+mod operation;
+pub(crate) mod receiving;
+pub(crate) mod sending;
+pub(crate) mod slots;
+mod stop_iteration;
+
+pub(crate) use command::{Amount, Command, Manner, Receive, Send, SendMany, SendStyle, Style};
+pub(crate) use operation::Operation;

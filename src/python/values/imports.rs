@@ -1,0 +1,59 @@
+//! What the engine takes from Python modules, each named once and looked up once.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// A name in a module, imported when it is first asked for.
+pub(crate) struct Import {
+    module: &'static str,
+    name: &'static str,
+    object: PyOnceLock<Py<PyAny>>,
+}
+
+impl Import {
+    const fn new(module: &'static str, name: &'static str) -> Self {
+        Self { module, name, object: PyOnceLock::new() }
+    }
+
+    pub(crate) fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
+        self.object.import(py, self.module, self.name)
+    }
+}
+
+macro_rules! imports {
+    ($($place:ident = $module:literal, $name:literal;)*) => {
+        $(pub(crate) static $place: Import = Import::new($module, $name);)*
+    };
+}
+
+imports! {
+    GET_RUNNING_LOOP = "asyncio", "get_running_loop";
+    CURRENT_TASK = "asyncio", "current_task";
+    CANCELLED_ERROR = "asyncio", "CancelledError";
+    MONOTONIC = "time", "monotonic";
+
+    CLOSE = "aiowebsocket.frames", "Close";
+    HEADERS = "aiowebsocket.handshake", "Headers";
+    REQUEST = "aiowebsocket.handshake", "Request";
+    RESPONSE = "aiowebsocket.handshake", "Response";
+    STATS = "aiowebsocket.stats", "Stats";
+
+    CERTIFICATE_ERROR = "aiowebsocket.exceptions", "CertificateError";
+    CONCURRENCY_ERROR = "aiowebsocket.exceptions", "ConcurrencyError";
+    CONNECTION_CLOSED_ERROR = "aiowebsocket.exceptions", "ConnectionClosedError";
+    CONNECTION_CLOSED_OK = "aiowebsocket.exceptions", "ConnectionClosedOK";
+    CONNECT_ERROR = "aiowebsocket.exceptions", "ConnectError";
+    CONNECT_REFUSED = "aiowebsocket.exceptions", "ConnectRefused";
+    CONNECT_TIMEOUT = "aiowebsocket.exceptions", "ConnectTimeout";
+    INVALID_HEADER = "aiowebsocket.exceptions", "InvalidHeader";
+    INVALID_MESSAGE = "aiowebsocket.exceptions", "InvalidMessage";
+    INVALID_STATUS = "aiowebsocket.exceptions", "InvalidStatus";
+    INVALID_UPGRADE = "aiowebsocket.exceptions", "InvalidUpgrade";
+    INVALID_URI = "aiowebsocket.exceptions", "InvalidURI";
+    NEGOTIATION_ERROR = "aiowebsocket.exceptions", "NegotiationError";
+    PAYLOAD_TOO_BIG = "aiowebsocket.exceptions", "PayloadTooBig";
+    PROTOCOL_ERROR = "aiowebsocket.exceptions", "ProtocolError";
+    REDIRECT_ERROR = "aiowebsocket.exceptions", "RedirectError";
+    RESOLVE_ERROR = "aiowebsocket.exceptions", "ResolveError";
+    TLS_ERROR = "aiowebsocket.exceptions", "TLSError";
+}

@@ -1,0 +1,13 @@
+//! Between Python's values and the engine's: messages, counters, exceptions, what is imported from Python
+//! and how it is called. Knows no event loop and no connection's course.
+
+pub(crate) mod calls;
+pub(crate) mod errors;
+pub(crate) mod handshake;
+pub(crate) mod imports;
+pub(crate) mod message;
+pub(crate) mod stats;
+mod text;
+pub(crate) mod unfinished;
+
+pub(crate) use message::{Copied, Decode};
