@@ -93,10 +93,6 @@ class ClientConnection(_core.ClientConnection):
 
         return uuid.uuid4()
 
-    @cached_property
-    def _turn(self) -> asyncio.Lock:
-        return asyncio.Lock()
-
     @property
     def state(self) -> State:
         """The state of the connection (RFC 6455 4.1, 7.1.3, 7.1.4)."""
@@ -220,17 +216,16 @@ class ClientConnection(_core.ClientConnection):
     ) -> None:
         """Send an iterable's items as the fragments of one message (RFC 6455 5.4)."""
         fragments = _fragments(message)
-        async with self._turn:
-            self._hold(True)
-            try:
-                await self._send_each(fragments, text, compress)
-            except BaseException:
-                if self._sending_fragments:
-                    # Half a message has gone, and nothing but its other half could follow.
-                    self._close(INTERNAL_ERROR, "error in fragmented message")
-                raise
-            finally:
-                self._hold(False)
+        await self._begin_parts()
+        try:
+            await self._send_each(fragments, text, compress)
+        except BaseException:
+            if self._sending_fragments:
+                # Half a message has gone, and nothing but its other half could follow.
+                self._close(INTERNAL_ERROR, "error in fragmented message")
+            raise
+        finally:
+            self._end_parts()
 
     async def _send_each(
         self, fragments: AsyncIterator[Data], text: bool | None, compress: bool | None

@@ -31,6 +31,7 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionClosedError",
     "ConnectionClosedOK",
+    "EngineError",
     "FrameError",
     "HandShakeError",
     "InvalidHandshake",
@@ -322,6 +323,13 @@ class PayloadTooBig(ProtocolError):
 
 class ConcurrencyError(AioWebSocketError, RuntimeError):
     """Raised when the caller uses a connection in two ways that exclude each other at once."""
+
+
+class EngineError(AioWebSocketError, RuntimeError):
+    """Raised when the engine has a bug; the connection has failed with it.
+
+    The message says what went wrong where. Please report it.
+    """
 
 
 def _header_fault(name: str, value: str | None) -> str:

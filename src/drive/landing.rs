@@ -10,7 +10,6 @@ use std::mem::MaybeUninit;
 
 use rustix::net::RecvFlags;
 
-use super::link::Link;
 use super::open::{LONG_SHARE, Open};
 use super::stream::{Received, Stream};
 use crate::protocol::{Kind, Landable};
@@ -20,6 +19,9 @@ pub(super) const FIRST_READ: usize = 16 * 1024;
 
 /// Where a message is read to.
 pub trait Landing: Any + Send + fmt::Debug {
+    /// Itself, for whoever knows what it is.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+
     /// Takes what has arrived already.
     fn put(&mut self, payload: &[u8]);
 
@@ -40,28 +42,23 @@ pub enum Payload<'a> {
     Landed(Box<dyn Landing>),
 }
 
-impl Link {
-    /// How long the message is whose rest may be read to another place.
-    pub fn landable(&self) -> Option<usize> {
-        self.lock().landable().map(|landable| landable.length)
-    }
-
-    /// Reads the rest of the message of that length to this place, which is given back if the message is
-    /// no longer the one under way.
-    pub fn land(&self, length: usize, mut landing: Box<dyn Landing>) -> Option<Box<dyn Landing>> {
-        let mut open = self.lock();
-        let Some(landable) = open.landable().filter(|landable| landable.length == length) else {
+impl Open {
+    /// Reads the rest of the message of that length to this place, if it is still under way.
+    pub(super) fn land(
+        &mut self,
+        length: usize,
+        mut landing: Box<dyn Landing>,
+    ) -> Option<Box<dyn Landing>> {
+        let Some(landable) = self.landable().filter(|landable| landable.length == length) else {
             return Some(landing);
         };
         landing.put(landable.arrived);
-        open.engine.land();
-        open.expects_long = true;
-        open.landing.replace(landing)
+        self.engine.land();
+        self.expects_long = true;
+        self.landing.replace(landing)
     }
-}
 
-impl Open {
-    fn landable(&self) -> Option<Landable<'_>> {
+    pub(super) fn landable(&self) -> Option<Landable<'_>> {
         matches!(self.stream, Some(Stream::Plain(_))).then(|| self.engine.landable())?
     }
 

@@ -1,26 +1,30 @@
-//! The lifeline: one tokio thread for what must happen even when Python cannot run. It opens
-//! connections, keeps time for those that are open and looks whether they are served, serves those
-//! that are not, and watches for the ends that an event loop may miss.
+//! The lifeline: a background I/O thread for what must happen even when Python cannot run. It opens
+//! connections, serves those whose event loop does not, and watches for the ends that an event loop may
+//! miss; its rounds, on a thread of their own, keep time and look who is left alone.
 //!
-//! Started on first use; a forked child, which has no such thread, starts its own.
+//! Started on first use; a forked child, which has no such threads, starts its own. Knows its wards, and
+//! nothing of what they are.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Handle;
 
-use super::link::Link;
+use super::threads;
 use rounds::Rounds;
+use thread::Thread;
 
-mod attendance;
+mod attendant;
 mod rounds;
+mod thread;
+mod ward;
 #[cfg(target_os = "linux")]
 mod watch;
 
-pub(super) use attendance::{Attendance, Attention};
+pub(super) use attendant::Attendant;
 pub use rounds::LONGEST_SWEEP;
-pub(super) use rounds::Unserved;
+pub(super) use ward::{Interest, Unserved, Ward};
 #[cfg(target_os = "linux")]
 pub(super) use watch::Watch;
 
@@ -36,10 +40,10 @@ struct Place {
 }
 
 struct Lifeline {
-    runtime: Runtime,
+    thread: Thread,
     rounds: Arc<Rounds>,
     /// A second thread, for what may have to wait for Python.
-    patient: Option<Runtime>,
+    patient: Option<Thread>,
     /// For the event loops that miss ends.
     #[cfg(target_os = "linux")]
     watches: Option<Arc<watch::Watches>>,
@@ -50,11 +54,11 @@ struct Lifeline {
 /// # Errors
 /// If the operating system gives no thread or no descriptor.
 pub fn handle() -> io::Result<Handle> {
-    Ok(running(&mut kept())?.runtime.handle().clone())
+    Ok(running(&mut kept())?.thread.handle().clone())
 }
 
-/// The handle of a second thread, where tasks may wait for Python: only for loops that have no bell, and
-/// started by the first of them.
+/// The handle of a second thread, where tasks may wait for Python: only for loops that cannot be woken
+/// without, and started by the first of them.
 ///
 /// # Errors
 /// If the operating system gives no thread or no descriptor.
@@ -68,20 +72,9 @@ fn watches() -> io::Result<Arc<watch::Watches>> {
 }
 
 fn running(lifeline: &mut Option<Lifeline>) -> io::Result<&mut Lifeline> {
-    let own = if let Some(running) = lifeline.take() {
-        running
-    } else {
-        let runtime = thread("aiowebsocket-lifeline")?;
-        let rounds = Arc::new(Rounds::default());
-        let made = Arc::clone(&rounds);
-        runtime.spawn_blocking(move || made.make());
-        Lifeline {
-            runtime,
-            rounds,
-            patient: None,
-            #[cfg(target_os = "linux")]
-            watches: None,
-        }
+    let own = match lifeline.take() {
+        Some(running) => running,
+        None => Lifeline::start()?,
     };
     Ok(lifeline.insert(own))
 }
@@ -95,15 +88,25 @@ fn kept() -> MutexGuard<'static, Option<Lifeline>> {
     place.lifeline.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn thread(name: &str) -> io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()
-}
-
 impl Lifeline {
+    fn start() -> io::Result<Self> {
+        let thread = Thread::start("aiowebsocket-lifeline")?;
+        let rounds = Arc::new(Rounds::default());
+        let made = Arc::clone(&rounds);
+        threads::spawn("aiowebsocket-rounds", move || made.make())?;
+        Ok(Self {
+            thread,
+            rounds,
+            patient: None,
+            #[cfg(target_os = "linux")]
+            watches: None,
+        })
+    }
+
     fn patient_handle(&mut self) -> io::Result<Handle> {
         let patient = match self.patient.take() {
             Some(patient) => patient,
-            None => thread("aiowebsocket-python")?,
+            None => Thread::start("aiowebsocket-python")?,
         };
         Ok(self.patient.insert(patient).handle().clone())
     }
@@ -112,22 +115,24 @@ impl Lifeline {
     fn watches(&mut self) -> io::Result<Arc<watch::Watches>> {
         let watches = match self.watches.take() {
             Some(watches) => watches,
-            None => watch::Watches::start(self.runtime.handle())?,
+            None => watch::Watches::start(self.thread.handle())?,
         };
         Ok(Arc::clone(self.watches.insert(watches)))
     }
 
     fn stop(self, patience: Duration) {
-        self.rounds.end();
+        let end = Instant::now() + patience;
+        let left = || end.saturating_duration_since(Instant::now());
+        self.rounds.end(left());
         if let Some(patient) = self.patient {
-            patient.shutdown_timeout(patience);
+            patient.stop(left());
         }
-        self.runtime.shutdown_timeout(patience);
+        self.thread.stop(left());
     }
 }
 
-/// Ends the lifeline: what is under way is dropped, and what cannot be dropped (a name lookup) is
-/// given `patience`.
+/// Ends the lifeline: what is under way is dropped. Waits for its threads as long as `patience`, all
+/// together.
 pub fn stop(patience: Duration) {
     let lifeline = kept().take();
     if let Some(lifeline) = lifeline {
@@ -135,19 +140,19 @@ pub fn stop(patience: Duration) {
     }
 }
 
-/// Has the rounds look at this link for as long as it is open.
-pub(super) fn enlist(link: &Arc<Link>) {
-    with_running(|running| running.rounds.enlist(link));
+/// Has the rounds look at this ward for as long as it is there.
+pub(super) fn enlist(ward: Weak<dyn Ward>, sweep: Duration) {
+    with_running(|running| running.rounds.enlist(ward, sweep));
 }
 
-/// Has the rounds come by this link at that time, and no more at the one they were told before.
-pub(super) fn remind(link: &Weak<Link>, told: Option<Instant>, at: Instant) {
-    with_running(|running| running.rounds.remind(link, told, at));
+/// Has the rounds come by at that time, and no more at the one they were told before.
+pub(super) fn remind(ward: &Weak<dyn Ward>, told: Option<Instant>, at: Instant) {
+    with_running(|running| running.rounds.remind(ward, told, at));
 }
 
-/// The link is gone.
-pub(super) fn forget(link: &Weak<Link>, told: Option<Instant>) {
-    with_running(|running| running.rounds.forget(link, told));
+/// The ward is gone.
+pub(super) fn forget(ward: &Weak<dyn Ward>, told: Option<Instant>) {
+    with_running(|running| running.rounds.forget(ward, told));
 }
 
 /// Does what may wait for Python where the lifeline does not have to. False where there is no thread for
@@ -170,7 +175,7 @@ pub(super) enum Watch {}
 
 #[cfg(not(target_os = "linux"))]
 impl Watch {
-    pub(super) fn start(_: Weak<Link>, _: Arc<std::net::TcpStream>) -> io::Result<Self> {
+    pub(super) fn start(_: Weak<dyn Ward>, _: Arc<std::net::TcpStream>) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -1,50 +1,41 @@
-//! `Link`: one open connection, under one lock, called by the event loop and by the user's sends; what
-//! the lifeline calls is in `care`.
+//! `Link`: one open connection, under one lock, called by whoever drives it and by the user's sends; what
+//! the lifeline calls is in `link/ward`.
 //!
 //! Each call follows one order: change the engine, flush its output, say what the link now wants.
 //! Nothing here waits, but a thread that asks to.
 
+mod sending;
+mod taking;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;
+mod ward;
+
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
-use super::care::Care;
-use super::landing::Payload;
-use super::lifeline::Watch;
+use super::lifeline::{self, Attendant, Ward, Watch};
 use super::open::{Arrived, Ending, Open, Wants};
 use super::stream::Stream;
 use super::waker::Waker;
-use super::{lifeline, masks, pool};
-use crate::protocol::{
-    Chunk, Close, CloseCode, Config, Connection, Event, Kind, Phase, SendError, Stats,
-};
+use super::{masks, panics};
+use crate::protocol::{Close, CloseCode, Config, Connection, Event, Phase, SendError, Stats};
 
-/// This many bytes may take long enough to compress that others should run meanwhile.
-const MUCH_TO_DEFLATE: usize = 16 * 1024;
-
-/// A thread that waits for room flushes as often itself.
-const FLUSH_AGAIN: Duration = Duration::from_millis(10);
+pub use sending::{Flush, Frame, Line, Sent, Waited};
+pub use taking::Taken;
+pub use ward::Care;
 
 #[derive(Debug)]
 pub struct Link {
-    pub(super) open: Mutex<Open>,
-    pub(super) sweep: Duration,
-    pub(super) app_stall_timeout: Option<Duration>,
+    open: Mutex<Open>,
+    care: Care,
     /// For the lifeline to keep.
     weak: Weak<Self>,
     compresses: bool,
     waker: OnceLock<Waker>,
-    /// Told of every change while threads wait for room.
+    /// Told of every change while threads wait.
     changed: Condvar,
-}
-
-/// When a message that is sent is to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flush {
-    Now,
-    /// With those that follow: when the output is at its limit, with anything else that is written, or
-    /// when `flush` is called.
-    Later,
 }
 
 impl Link {
@@ -57,15 +48,14 @@ impl Link {
         open.receive_early(early);
         let link = Arc::new_cyclic(|weak| Self {
             open: Mutex::new(open),
-            sweep: care.sweep,
-            app_stall_timeout: care.app_stall_timeout,
+            care,
             weak: Weak::clone(weak),
             compresses: config.deflate.is_some(),
             waker: OnceLock::new(),
             changed: Condvar::new(),
         });
         link.remind(&mut link.lock());
-        lifeline::enlist(&link);
+        lifeline::enlist(link.as_ward(), care.sweep);
         link
     }
 
@@ -74,18 +64,32 @@ impl Link {
         let _taken = self.waker.set(waker);
     }
 
+    /// Has the lifeline serve the link from now on.
+    ///
+    /// # Errors
+    /// If the operating system will not watch the socket.
+    pub fn give_to_lifeline(&self) -> io::Result<()> {
+        self.enter(|open| {
+            let Some(stream) = &open.stream else { return Ok(()) };
+            let attendant = Attendant::start(self.as_ward(), stream.socket())?;
+            open.service.give_to_lifeline(attendant);
+            Ok(())
+        })
+    }
+
     /// Has the lifeline wake the driver too when the socket is at its end or has an error: for a loop
     /// that may miss it.
     ///
     /// # Errors
     /// If the operating system will not watch the socket.
-    pub fn watch(self: &Arc<Self>) -> io::Result<()> {
-        let mut open = self.lock();
-        if let Some(stream) = &open.stream {
-            let socket = Arc::clone(stream.shared_socket());
-            open.watch = Some(Watch::start(Arc::downgrade(self), socket)?);
-        }
-        Ok(())
+    pub fn watch(&self) -> io::Result<()> {
+        self.enter(|open| {
+            if let Some(stream) = &open.stream {
+                let socket = Arc::clone(stream.shared_socket());
+                open.watch = Some(Watch::start(self.as_ward(), socket)?);
+            }
+            Ok(())
+        })
     }
 
     /// The driver has been woken, or comes by itself: what the link wants now.
@@ -93,35 +97,33 @@ impl Link {
         if let Some(waker) = self.waker.get() {
             waker.heard();
         }
-        let mut open = self.lock();
-        open.hand_back();
-        open.wants()
+        self.enter(|open| {
+            open.service.loop_came();
+            open.wants()
+        })
     }
 
     /// Has the driver look at what the link wants now. No lock is held.
     pub fn wake(&self) {
         if let Some(waker) = self.waker.get()
             && waker.wake()
-            && self.app_stall_timeout.is_some()
+            && self.care.app_stall_timeout.is_some()
         {
-            self.remind(&mut self.lock());
+            self.enter(|open| self.remind(open));
         }
-    }
-
-    pub(super) fn waker(&self) -> Option<&Waker> {
-        self.waker.get()
     }
 
     /// The socket is readable: reads once, parses, answers. None where there is much to inflate: that is
     /// left to `inflate`, which may be called where others need not wait for it.
     pub fn receive(&self) -> Option<Wants> {
-        let mut open = self.lock();
-        open.hand_back();
-        if !open.wants_input() && !open.engine.is_stalled() {
-            // What was read in the loop's place is enough for now.
-            return Some(self.settle(&mut open));
-        }
-        (open.receive() != Arrived::Unparsed).then(|| self.settle(&mut open))
+        self.enter(|open| {
+            open.service.loop_came();
+            if !open.wants_input() && !open.engine.is_stalled() {
+                // What was read in the loop's place is enough for now.
+                return Some(self.settle(open));
+            }
+            (open.receive() != Arrived::Unparsed).then(|| self.settle(open))
+        })
     }
 
     /// Reads again and again until something arrives; None if nothing does within `patience`. What was
@@ -129,299 +131,235 @@ impl Link {
     /// much to inflate, and no lock held.
     pub fn poll(&self, patience: Duration, inflate: impl FnOnce() -> Wants) -> Option<Wants> {
         let began = Instant::now();
-        let mut open = self.lock();
-        if open.held {
-            open.flush();
-        }
+        self.enter(|open| {
+            if open.held {
+                open.flush();
+            }
+        });
         loop {
-            match open.receive() {
-                Arrived::Nothing | Arrived::PartOfRecord => open.give_input_back(),
-                Arrived::Parsed => return Some(self.settle(&mut open)),
-                Arrived::Unparsed => {
-                    drop(open);
-                    return Some(inflate());
+            let polled = self.enter(|open| match open.receive() {
+                Arrived::Nothing | Arrived::PartOfRecord => {
+                    open.give_input_back();
+                    None
                 }
+                Arrived::Parsed => Some(Some(self.settle(open))),
+                Arrived::Unparsed => Some(None),
+            });
+            match polled {
+                Some(Some(wants)) => return Some(wants),
+                Some(None) => return Some(inflate()),
+                None if began.elapsed() >= patience => return None,
+                None => std::hint::spin_loop(),
             }
-            drop(open);
-            if began.elapsed() >= patience {
-                return None;
-            }
-            std::hint::spin_loop();
-            open = self.lock();
         }
     }
 
     /// Parses what `receive` has left.
     pub fn inflate(&self) -> Wants {
-        let mut open = self.lock();
-        open.parse(0);
-        self.settle(&mut open)
+        self.enter(|open| {
+            open.parse(0);
+            self.settle(open)
+        })
     }
 
     /// Whether what has arrived waits for messages to be taken, though the socket may be silent.
     pub fn is_stalled(&self) -> bool {
-        self.compresses && self.lock().engine.is_stalled()
-    }
-
-    /// Whether sending this many bytes takes so long that others should run meanwhile.
-    pub const fn has_much_to_deflate(&self, length: usize) -> bool {
-        self.compresses && length >= MUCH_TO_DEFLATE
+        self.compresses && self.enter(|open| open.engine.is_stalled())
     }
 
     /// The socket is writable again.
     pub fn flush(&self) -> Wants {
-        let mut open = self.lock();
-        open.served += 1;
-        self.settle(&mut open)
-    }
-
-    /// None where there is no room for it yet: then nothing has been sent. Who gives up waiting for room
-    /// leaves nothing behind, however often.
-    pub fn send(
-        &self,
-        kind: Kind,
-        fin: bool,
-        payload: &[u8],
-        compress: Option<bool>,
-        flush: Flush,
-    ) -> Result<Option<Wants>, SendError> {
-        let mut open = self.lock();
-        if !open.has_room() && open.engine.phase() == Phase::Open {
-            return Ok(None);
-        }
-        open.engine.lend_output(pool::output);
-        let waits = open.blocked || flush == Flush::Later;
-        let Open { engine, stream, .. } = &mut *open;
-        // What is wrong with the stream, flushing finds.
-        let mut write = |bytes: &[u8]| match stream {
-            Some(stream) if !waits => stream.write(bytes).unwrap_or(0),
-            _ => 0,
-        };
-        engine.write_message((kind, fin), payload, compress, &mut write)?;
-        if flush == Flush::Later && !open.blocked && open.has_room() {
-            open.held = true;
-            return Ok(Some(open.wants()));
-        }
-        Ok(Some(self.settle(&mut open)))
-    }
-
-    /// Sends a whole message from a thread that is no loop's: waits for room, and for a fragmented message
-    /// to end, until the deadline. None where that has come first: then nothing has been sent.
-    pub fn send_waiting(
-        &self,
-        kind: Kind,
-        payload: &[u8],
-        compress: Option<bool>,
-        deadline: Option<Instant>,
-    ) -> Result<Option<()>, SendError> {
-        let mut open = self.lock();
-        let before = open.wants();
-        open = self.wait_for_room(open, deadline);
-        let sent = if !open.is_free() && open.engine.phase() == Phase::Open {
-            Ok(None)
-        } else {
-            open.engine.lend_output(pool::output);
-            open.engine.send_message(kind, true, payload, compress).map(Some)
-        };
-        self.tell(open, before);
-        sent
-    }
-
-    /// Until a whole message may be sent, or the deadline has come.
-    fn wait_for_room<'a>(
-        &'a self,
-        mut open: MutexGuard<'a, Open>,
-        deadline: Option<Instant>,
-    ) -> MutexGuard<'a, Open> {
-        while !open.is_free() && open.engine.phase() == Phase::Open {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                break;
-            }
-            // The loop may have stalled, or wait for this thread.
-            let patience = left.map_or(FLUSH_AGAIN, |left| left.min(FLUSH_AGAIN));
-            open.waiting += 1;
-            open = self
-                .changed
-                .wait_timeout(open, patience)
-                .map_or_else(|poisoned| poisoned.into_inner().0, |(open, _)| open);
-            open.waiting -= 1;
-            open.flush();
-        }
-        open
+        self.enter(|open| {
+            open.service.loop_came();
+            open.service.count();
+            self.settle(open)
+        })
     }
 
     /// The number of the Ping, by which its Pong's event names it.
     pub fn ping(&self, payload: &[u8]) -> Result<(u64, Wants), SendError> {
-        let mut open = self.lock();
-        let id = open.engine.send_ping(payload, Instant::now())?;
-        Ok((id, self.settle(&mut open)))
+        self.enter(|open| {
+            let id = open.engine.send_ping(payload, Instant::now())?;
+            Ok((id, self.settle(open)))
+        })
     }
 
     pub fn pong(&self, payload: &[u8]) -> Result<Wants, SendError> {
-        let mut open = self.lock();
-        open.engine.send_pong(payload)?;
-        Ok(self.settle(&mut open))
+        self.enter(|open| {
+            open.engine.send_pong(payload)?;
+            Ok(self.settle(open))
+        })
     }
 
     /// Starts the closing handshake; the deadline runs from here.
-    pub fn close(&self, close: Close) -> Result<Wants, SendError> {
-        let mut open = self.lock();
-        open.engine.send_close(close, Instant::now())?;
-        Ok(self.settle(&mut open))
+    pub fn close(&self, close: &Close) -> Result<Wants, SendError> {
+        self.enter(|open| {
+            open.engine.send_close(close.clone(), Instant::now())?;
+            Ok(self.settle(open))
+        })
     }
 
     /// A message that was to be text is none: fails the connection.
     pub fn refuse_text(&self, position: u64) -> Wants {
-        let mut open = self.lock();
-        open.engine.refuse_text(position, Instant::now());
-        self.settle(&mut open)
+        self.enter(|open| {
+            open.engine.refuse_text(position, Instant::now());
+            self.settle(open)
+        })
     }
 
     /// Ends the connection without waiting for the peer: a Close if it can be written now, then TCP.
     pub fn abandon(&self, code: CloseCode) {
-        let mut open = self.lock();
-        let close = Close::new(code, "");
-        if open.engine.send_close(close, Instant::now()).is_ok() {
-            open.flush();
-        }
-        open.engine.receive_end();
-        open.release();
-    }
-
-    /// Takes the oldest message: `read` makes the one copy of its payload. The flag says whether the
-    /// link wants to be read.
-    pub fn take<R>(&self, read: impl FnOnce(Kind, Payload<'_>) -> R) -> Option<(R, bool)> {
-        let mut open = self.lock();
-        let taken = open.take(read)?;
-        Some((taken, open.after_taking()))
-    }
-
-    /// Takes the oldest messages, one at least and `most` at most.
-    pub fn take_many<R>(
-        &self,
-        most: usize,
-        mut read: impl FnMut(Kind, Payload<'_>) -> R,
-    ) -> Option<(Vec<R>, bool)> {
-        let mut open = self.lock();
-        let count = open.engine.queued().min(most);
-        let mut taken = Vec::with_capacity(count);
-        while taken.len() < count {
-            taken.push(open.take(&mut read)?);
-        }
-        (count > 0).then(|| (taken, open.after_taking()))
-    }
-
-    /// Takes what has arrived of the oldest message, whole or not; the flag says whether that is its end.
-    pub fn take_chunk<R>(
-        &self,
-        read: impl FnOnce(Kind, Payload<'_>, bool) -> R,
-    ) -> Option<(R, bool)> {
-        let mut open = self.lock();
-        open.bring_back();
-        let taken = if open.engine.has_landed() {
-            open.take(|kind, payload| read(kind, payload, true))?
-        } else {
-            open.engine.take_chunk(|Chunk { kind, payload, fin }| {
-                read(kind, Payload::Here(payload), fin)
-            })?
-        };
-        Some((taken, open.after_taking()))
+        self.enter(|open| {
+            if open.engine.send_close(Close::new(code, ""), Instant::now()).is_ok() {
+                open.flush();
+            }
+            open.engine.receive_end();
+            self.let_go(open);
+        });
     }
 
     pub fn events(&self) -> Vec<Event> {
-        let mut open = self.lock();
-        std::iter::from_fn(|| open.engine.poll_event()).collect()
+        self.enter(|open| std::iter::from_fn(|| open.engine.poll_event()).collect())
     }
 
     /// Closes the descriptor. Nobody may be watching it any more.
     pub fn release(&self) {
-        self.lock().release();
+        self.enter(|open| self.let_go(open));
     }
 
     /// Lets go of a connection that belongs to the process this one was forked from: says nothing to its
     /// peer. Waits for no lock, which a thread may hold that exists in the parent only.
     pub fn disown(&self) {
-        if let Ok(mut open) = self.open.try_lock() {
+        if let Some(mut open) = self.try_lock() {
             drop((open.watch.take(), open.stream.take()));
         }
     }
 
     pub fn wants(&self) -> Wants {
-        self.lock().wants()
+        self.enter(|open| open.wants())
     }
 
     pub fn phase(&self) -> Phase {
-        self.lock().engine.phase()
+        self.enter(|open| open.engine.phase())
     }
 
     pub fn queued(&self) -> usize {
-        self.lock().engine.queued()
+        self.enter(|open| open.engine.queued())
     }
 
     pub fn sending_fragments(&self) -> bool {
-        self.lock().engine.sending_fragments()
+        self.enter(|open| open.engine.sending_fragments())
     }
 
     pub fn close_code(&self) -> CloseCode {
-        self.lock().engine.close_code()
+        self.enter(|open| open.engine.close_code())
     }
 
     pub fn ending(&self) -> Ending {
-        let open = self.lock();
-        Ending {
+        self.enter(|open| Ending {
             received: open.engine.received_close().cloned(),
             sent: open.engine.sent_close().cloned(),
             first: open.engine.closed_first(),
             cause: open.cause(),
-        }
+        })
     }
 
     /// A snapshot of what is counted, and how often the lifeline stood in for the loop.
     pub fn stats(&self) -> (Stats, u64) {
-        let open = self.lock();
-        (open.engine.stats(), open.takeovers)
+        self.enter(|open| (open.engine.stats(), open.service.takeovers()))
     }
 
     /// The last round trip of a Ping.
     pub fn latency(&self) -> Option<Duration> {
-        self.lock().engine.latency()
+        self.enter(|open| open.engine.latency())
     }
 
     /// When the message arrived that was taken last.
     pub fn taken_at(&self) -> Option<Instant> {
-        self.lock().engine.taken_at()
+        self.enter(|open| open.engine.taken_at())
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The door to what is locked. Where there is a bug behind it, the connection has failed with that,
+    /// and whoever came finds it closed.
+    fn enter<R>(&self, mut work: impl FnMut(&mut MutexGuard<'_, Open>) -> R) -> R {
+        match panics::caught(|| work(&mut self.lock())) {
+            Ok(done) => done,
+            Err(bug) => {
+                let mut open = self.lock();
+                open.break_down(bug);
+                work(&mut open)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        match self.open.lock() {
+            Ok(open) => open,
+            Err(poisoned) => {
+                self.open.clear_poison();
+                let mut open = poisoned.into_inner();
+                open.break_down(String::new());
+                open
+            }
+        }
+    }
+
+    /// None where somebody is at it; he leaves it in good order, or the next one finds out.
+    fn try_lock(&self) -> Option<MutexGuard<'_, Open>> {
+        match self.open.try_lock() {
+            Ok(open) => Some(open),
+            Err(TryLockError::Poisoned(_)) => Some(self.lock()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// What follows every change.
-    pub(super) fn settle(&self, open: &mut MutexGuard<'_, Open>) -> Wants {
+    fn settle(&self, open: &mut MutexGuard<'_, Open>) -> Wants {
         let wants = open.settle();
         self.remind(open);
-        if open.waiting > 0 {
-            self.changed.notify_all();
-        }
+        self.tell_threads(open);
         wants
     }
 
+    /// Ends a change that is not the driver's, and has the driver look if that has changed anything for it.
+    fn tell(&self, mut open: MutexGuard<'_, Open>, before: Wants) {
+        let wants = self.settle(&mut open);
+        drop(open);
+        if wants != before {
+            self.wake();
+        }
+    }
+
+    fn let_go(&self, open: &mut Open) {
+        open.release();
+        self.tell_threads(open);
+    }
+
+    fn tell_threads(&self, open: &Open) {
+        if open.waiting > 0 {
+            self.changed.notify_all();
+        }
+    }
+
     /// Tells the lifeline when something is due, if that is sooner than it has been told.
-    pub(super) fn remind(&self, open: &mut Open) {
-        let listening = self.waker().filter(|_| open.engine.phase() == Phase::Open);
-        let patience = listening.and_then(|waker| waker.patience(self.app_stall_timeout?));
+    fn remind(&self, open: &mut Open) {
+        let listening = self.waker.get().filter(|_| open.engine.phase() == Phase::Open);
+        let patience = listening.and_then(|waker| waker.patience(self.care.app_stall_timeout?));
         if let Some(due) = open.engine.poll_timeout().into_iter().chain(patience).min()
             && open.told.is_none_or(|told| due < told)
         {
-            lifeline::remind(&self.weak, open.told.replace(due), due);
+            lifeline::remind(&self.as_ward(), open.told.replace(due), due);
         }
+    }
+
+    fn as_ward(&self) -> Weak<dyn Ward> {
+        Weak::<Self>::clone(&self.weak)
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        let told = self.open.get_mut().unwrap_or_else(PoisonError::into_inner).told;
-        lifeline::forget(&self.weak, told);
+        let told = self.lock().told;
+        lifeline::forget(&self.as_ward(), told);
     }
 }

@@ -5,10 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::care::Attendant;
 use super::landing::{FIRST_READ, Landing};
-use super::lifeline::{Attention, Unserved, Watch};
+use super::lifeline::{Interest, Unserved, Watch};
+use super::link::Taken;
 use super::pool;
+use super::senders::{Senders, Ticket};
+use super::service::Service;
 use super::stream::{Received, Stream, StreamEnd, fault};
 use crate::protocol::{Close, Connection, Failure, Phase, Side};
 
@@ -45,16 +47,14 @@ pub(super) struct Open {
     pub(super) output_failed: bool,
     pub(super) shut_down: bool,
     pub(super) aborted: bool,
-    pub(super) attendant: Attendant,
-    /// What the lifeline waits for, while it attends the link.
-    pub(super) attention: Attention,
-    pub(super) takeovers: u64,
+    pub(super) service: Service,
+    pub(super) senders: Senders,
     /// When the lifeline was told to come by.
     pub(super) told: Option<Instant>,
-    /// How often the socket has been read.
-    pub(super) served: u64,
-    /// Threads that wait for room.
+    /// Threads that wait for a change.
     pub(super) waiting: usize,
+    /// What went wrong on our own side.
+    bug: Option<Box<str>>,
 }
 
 /// What a read has brought.
@@ -69,10 +69,11 @@ pub(super) enum Arrived {
     Unparsed,
 }
 
-/// What the link wants of its caller, and what it has for the user.
+/// What the link wants of its driver, and what it has for the user.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wants {
+    /// What the loop is to watch the socket for: nothing where it is not the loop's to serve.
     pub read: bool,
     pub write: bool,
     /// Whether output is kept back until `flush` is called.
@@ -83,6 +84,8 @@ pub struct Wants {
     pub chunk: bool,
     /// Whether the output is below its limit, so that senders may go on.
     pub room: bool,
+    /// Whose turn it is to send, if anybody waits for it and there is room.
+    pub turn: Option<Ticket>,
     /// Whether no further message will come.
     pub over: bool,
     /// Whether the connection is at its end and its descriptor to be released.
@@ -110,6 +113,8 @@ pub enum Cause {
     Stream(Option<i32>, String),
     Truncated,
     TimedOut,
+    /// A bug of ours, in words.
+    Bug(String),
 }
 
 impl Open {
@@ -128,12 +133,11 @@ impl Open {
             output_failed: false,
             shut_down: false,
             aborted: false,
-            attendant: Attendant::Loop,
-            attention: Attention::default(),
-            takeovers: 0,
+            service: Service::default(),
+            senders: Senders::default(),
             told: None,
-            served: 0,
             waiting: 0,
+            bug: None,
         }
     }
 
@@ -150,7 +154,7 @@ impl Open {
     }
 
     pub(super) fn receive(&mut self) -> Arrived {
-        self.served += 1;
+        self.service.count();
         if self.engine.is_stalled() {
             return Arrived::Unparsed;
         }
@@ -254,9 +258,8 @@ impl Open {
         self.end_what_is_over();
         self.give_buffers_back();
         self.clear_landing();
-        let wants = self.wants();
-        self.call_attendant(wants.read, wants.write);
-        wants
+        self.service.call(self.interest());
+        self.wants()
     }
 
     /// Reads what may hold the Pong that is overdue.
@@ -273,46 +276,55 @@ impl Open {
 
     /// The socket, if the loop is to serve it.
     pub(super) fn unserved(&self) -> Option<Unserved> {
-        let wants = self.wants();
-        let (reads, writes, served) = (wants.read, wants.write, self.served);
-        if !matches!(self.attendant, Attendant::Loop) || wants.closed || !(reads || writes) {
+        let (interest, served) = (self.interest(), self.service.turns());
+        let is_closed = self.engine.phase() == Phase::Closed;
+        if self.service.is_the_lifelines() || is_closed || interest == Interest::default() {
             return None;
         }
         let socket = Arc::clone(self.stream.as_ref()?.shared_socket());
-        Some(Unserved { socket, reads, writes, served })
-    }
-
-    /// The loop is there again.
-    pub(super) fn hand_back(&mut self) {
-        if matches!(self.attendant, Attendant::StandIn(_)) {
-            self.attendant = Attendant::Loop;
-        }
-    }
-
-    fn call_attendant(&self, read: bool, write: bool) {
-        if let Attendant::StandIn(attendance) | Attendant::Lifeline(attendance) = &self.attendant
-            && self.attention != (Attention { read, write })
-        {
-            attendance.call();
-        }
+        Some(Unserved { socket, interest, served })
     }
 
     pub(super) fn release(&mut self) {
         self.watch = None;
-        self.attendant = Attendant::Loop;
+        self.service.end();
         if let Some(mut stream) = self.stream.take() {
             stream.shutdown();
         }
     }
 
+    /// There is a bug in what led here: the connection has failed, whatever its state was.
+    pub(super) fn break_down(&mut self, bug: String) {
+        if self.bug.as_ref().is_none_or(|before| before.is_empty()) {
+            self.bug = Some(bug.into());
+        }
+        self.engine = Connection::ended();
+        self.landing = None;
+        self.senders = Senders::default();
+        if let Some(stream) = &self.stream {
+            stream.abort();
+        }
+    }
+
     /// Taking changes nothing on the wire: only whether there is room for more to come.
-    pub(super) fn after_taking(&mut self) -> bool {
+    pub(super) fn taken<R>(&mut self, taken: Option<R>) -> Taken<R> {
+        let Some(taken) = taken else {
+            return Taken::Nothing { over: self.is_over(), read: self.loop_reads() };
+        };
         if self.engine.queued() == 0 {
             self.give_input_back();
         }
-        let wants_input = self.wants_input();
-        self.call_attendant(wants_input, self.attention.write);
-        wants_input
+        let awaited = self.service.awaited();
+        self.service.call(Interest { read: self.wants_input(), ..awaited });
+        Taken::Message(taken, self.loop_reads())
+    }
+
+    fn loop_reads(&self) -> bool {
+        self.wants_input() && self.service.is_the_loops()
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.engine.phase(), Phase::Ending | Phase::Closed)
     }
 
     pub(super) fn wants_input(&self) -> bool {
@@ -330,19 +342,26 @@ impl Open {
         }
     }
 
-    pub(super) fn wants(&self) -> Wants {
-        let phase = self.engine.phase();
-        let unsent = self.engine.unsent();
+    /// What the socket is wanted for, whoever serves it.
+    pub(super) fn interest(&self) -> Interest {
         let holds_output = self.stream.as_ref().is_some_and(Stream::holds_output);
+        let unsent = self.engine.unsent() > 0 || holds_output;
+        Interest { read: self.wants_input(), write: unsent && !self.output_failed && !self.held }
+    }
+
+    pub(super) fn wants(&self) -> Wants {
+        let (interest, is_the_loops) = (self.interest(), self.service.is_the_loops());
+        let room = self.has_room();
         Wants {
-            read: self.wants_input(),
-            write: !self.output_failed && !self.held && (unsent > 0 || holds_output),
+            read: interest.read && is_the_loops,
+            write: interest.write && is_the_loops,
             flush: self.held,
             messages: self.engine.queued(),
             chunk: self.engine.has_chunk(),
-            room: self.has_room(),
-            over: matches!(phase, Phase::Ending | Phase::Closed),
-            closed: phase == Phase::Closed,
+            room,
+            turn: if room { self.senders.next() } else { None },
+            over: self.is_over(),
+            closed: self.engine.phase() == Phase::Closed,
             events: self.engine.has_events(),
             hung_up: self.hung_up,
         }
@@ -352,12 +371,10 @@ impl Open {
         self.engine.unsent() <= self.write_limit
     }
 
-    /// Whether a whole message may be sent.
-    pub(super) fn is_free(&self) -> bool {
-        self.has_room() && !self.engine.sending_fragments()
-    }
-
     pub(super) fn cause(&self) -> Option<Cause> {
+        if let Some(bug) = &self.bug {
+            return Some(Cause::Bug(bug.to_string()));
+        }
         if let Some(error) = self.engine.failure() {
             return Some(Cause::Failed(error.clone()));
         }

@@ -16,7 +16,7 @@ use super::error::ProtocolError;
 use super::event::{Chunk, Event};
 use super::failure::Failure;
 use super::frame::{FrameRecord, Kind, MAX_CONTROL_PAYLOAD, Mark, Opcode};
-use super::inbox::{Inbox, Queue};
+use super::inbox::{Inbox, Overflow, Queue};
 use super::keepalive::{Due, Keepalive};
 use super::outbox::{MaskKeys, Outbox, Write};
 use super::pings::Pings;
@@ -50,6 +50,24 @@ impl Connection {
             stalled: false,
             trace: config.trace,
         }
+    }
+
+    /// One that has ended: nothing is received or sent any more.
+    #[must_use]
+    pub fn ended() -> Self {
+        let nothing = Config {
+            max_size: 0,
+            max_buffered: 0,
+            overflow: Overflow::Block,
+            close_timeout: None,
+            ping_interval: None,
+            ping_timeout: None,
+            deflate: None,
+            trace: false,
+        };
+        let mut ended = Self::new(&nothing, Box::new(|| [0; 4]));
+        ended.receive_end();
+        ended
     }
 
     /// Room to read into; `receive_bytes` says how much of it was filled.

@@ -1,18 +1,18 @@
-//! The lifeline's rounds: once a second it looks at every open link for those whose event loop leaves
-//! them alone, a moment later at these again, and whenever a deadline has come at its link.
+//! The lifeline's rounds: once a second it looks at every open connection for those whose event loop leaves
+//! them alone, a moment later at these again, and whenever a deadline has come at its connection.
 //!
 //! An idle connection costs one entry of a poll(2) a second, and a message nothing. It has a thread of its
 //! own, which sleeps through: tokio's timer wakes twice for each second.
 
-use std::collections::BTreeMap;
-use std::net::TcpStream;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::Link;
+use super::Ward;
+use crate::drive::panics;
 
 /// How long a loop may leave a link alone before the next look, at most.
 pub const LONGEST_SWEEP: Duration = Duration::from_secs(1);
@@ -32,34 +32,27 @@ pub(super) struct Rounds {
     changed: Condvar,
 }
 
-/// A link by its address, which is its own for as long as somebody may ask for it. It is taken out of the
+/// A ward by its address, which is its own for as long as somebody may ask for it. It is taken out of the
 /// plan with its end, for even a weak reference keeps its memory.
 type Id = usize;
 
 #[derive(Default)]
 struct Plan {
-    links: BTreeMap<Id, Weak<Link>>,
+    wards: BTreeMap<Id, Weak<dyn Ward>>,
     sweep: Option<Instant>,
-    /// Links that have something to read or to write, and when to see whether they still have.
+    /// Wards that have something to read or to write, and when to see whether they still have.
     suspects: Vec<Suspect>,
     look_again: Option<Instant>,
-    deadlines: BTreeMap<(Instant, Id), Weak<Link>>,
+    deadlines: BTreeSet<(Instant, Id)>,
     over: bool,
+    /// Nobody makes the rounds any more.
+    ended: bool,
 }
 
 struct Suspect {
-    link: Weak<Link>,
+    ward: Weak<dyn Ward>,
     /// How often it had been served.
     served: u64,
-}
-
-/// A link's socket, where its loop may be leaving it alone.
-pub(in crate::drive) struct Unserved {
-    pub(in crate::drive) socket: Arc<TcpStream>,
-    pub(in crate::drive) reads: bool,
-    pub(in crate::drive) writes: bool,
-    /// How often it has been served so far.
-    pub(in crate::drive) served: u64,
 }
 
 impl Rounds {
@@ -71,15 +64,23 @@ impl Rounds {
                 thread::sleep(SHORTEST_PAUSE);
             }
             last = Some(Instant::now());
-            self.keep_deadlines();
-            self.look_again();
-            self.sweep();
+            // A bug at one connection is not to end the rounds of all.
+            let _told_there = panics::caught(|| {
+                self.keep_deadlines();
+                self.look_again();
+                self.sweep();
+            });
         }
+        self.plan().ended = true;
+        self.changed.notify_all();
     }
 
-    pub(super) fn end(&self) {
-        self.plan().over = true;
+    /// Has them end, and waits for that as long as `patience`.
+    pub(super) fn end(&self, patience: Duration) {
+        let mut plan = self.plan();
+        plan.over = true;
         self.changed.notify_all();
+        let _ended = self.changed.wait_timeout_while(plan, patience, |plan| !plan.ended);
     }
 
     /// Waits until there is something to do; false at the end.
@@ -99,45 +100,47 @@ impl Rounds {
         false
     }
 
-    pub(super) fn enlist(&self, link: &Arc<Link>) {
+    pub(super) fn enlist(&self, ward: Weak<dyn Ward>, sweep: Duration) {
         let mut plan = self.plan();
-        plan.links.insert(Arc::as_ptr(link) as Id, Arc::downgrade(link));
-        let sweep = Instant::now() + link.sweep();
+        plan.wards.insert(id(&ward), ward);
+        let sweep = Instant::now() + sweep;
         if plan.sweep.is_none_or(|next| sweep < next) {
             plan.sweep = Some(sweep);
             self.changed.notify_all();
         }
     }
 
-    /// Has the link come to at that time, in place of the one it was told before.
-    pub(super) fn remind(&self, link: &Weak<Link>, told: Option<Instant>, at: Instant) {
-        let id = link.as_ptr() as Id;
+    /// Has the rounds come to at that time, in place of the one it was told before.
+    pub(super) fn remind(&self, ward: &Weak<dyn Ward>, told: Option<Instant>, at: Instant) {
+        let id = id(ward);
         let mut plan = self.plan();
         if let Some(told) = told {
             plan.deadlines.remove(&(told, id));
         }
         let sooner = plan.next().is_none_or(|next| at < next);
-        plan.deadlines.insert((at, id), Weak::clone(link));
+        plan.deadlines.insert((at, id));
         if sooner {
             self.changed.notify_all();
         }
     }
 
-    pub(super) fn forget(&self, link: &Weak<Link>, told: Option<Instant>) {
-        let id = link.as_ptr() as Id;
+    pub(super) fn forget(&self, ward: &Weak<dyn Ward>, told: Option<Instant>) {
+        let id = id(ward);
         let mut plan = self.plan();
-        let link = plan.links.remove(&id);
-        let deadline = told.and_then(|told| plan.deadlines.remove(&(told, id)));
+        let ward = plan.wards.remove(&id);
+        if let Some(told) = told {
+            plan.deadlines.remove(&(told, id));
+        }
         drop(plan);
-        drop((link, deadline));
+        drop(ward);
     }
 
     fn keep_deadlines(&self) {
         let now = Instant::now();
         let due = self.plan().take_due(now);
-        for (at, link) in due {
-            if let Some(link) = link.upgrade() {
-                link.keep_deadline(at, now);
+        for (at, ward) in due {
+            if let Some(ward) = ward.upgrade() {
+                ward.keep_deadline(at, now);
             }
         }
     }
@@ -153,29 +156,29 @@ impl Rounds {
             plan.look_again = None;
             std::mem::take(&mut plan.suspects)
         };
-        for Suspect { link, served } in suspects {
-            if let Some(link) = link.upgrade() {
-                link.stand_in(served);
+        for Suspect { ward, served } in suspects {
+            if let Some(ward) = ward.upgrade() {
+                ward.stand_in(served);
             }
         }
     }
 
-    /// Looks at every link, if it is time for that.
+    /// Looks at every ward, if it is time for that.
     fn sweep(&self) {
         let now = Instant::now();
-        let links: Vec<_> = {
+        let wards: Vec<_> = {
             let mut plan = self.plan();
             if plan.sweep.is_none_or(|sweep| now < sweep) {
                 return;
             }
             plan.sweep = None;
-            plan.links.values().cloned().collect()
+            plan.wards.values().cloned().collect()
         };
         let (mut shortest, mut suspects) = (LONGEST_SWEEP, Vec::new());
-        for some in links.chunks(TOGETHER) {
+        for some in wards.chunks(TOGETHER) {
             let some: Vec<_> = some.iter().filter_map(Weak::upgrade).collect();
-            for link in &some {
-                shortest = shortest.min(link.sweep());
+            for ward in &some {
+                shortest = shortest.min(ward.sweep());
             }
             suspects.extend(unserved(&some));
         }
@@ -184,7 +187,7 @@ impl Rounds {
             plan.suspects = suspects;
             plan.look_again = Some(now + shortest / LOOK_AGAIN);
         }
-        if !links.is_empty() {
+        if !wards.is_empty() {
             let next = now + shortest;
             plan.sweep = Some(plan.sweep.map_or(next, |sweep| sweep.min(next)));
         }
@@ -197,36 +200,40 @@ impl Rounds {
 
 impl Plan {
     fn next(&self) -> Option<Instant> {
-        let deadline = self.deadlines.keys().next().map(|(at, _)| *at);
+        let deadline = self.deadlines.first().map(|(at, _)| *at);
         self.sweep.into_iter().chain(self.look_again).chain(deadline).min()
     }
 
     /// The deadlines that have come, and a few that come within a second.
-    fn take_due(&mut self, now: Instant) -> Vec<(Instant, Weak<Link>)> {
+    fn take_due(&mut self, now: Instant) -> Vec<(Instant, Weak<dyn Ward>)> {
         let (mut due, mut early) = (Vec::new(), EARLY);
-        while let Some(next) = self.deadlines.first_entry() {
-            let at = next.key().0;
+        while let Some(&(at, id)) = self.deadlines.first() {
             if at > now {
                 if early == 0 || at > now + LONGEST_SWEEP {
                     break;
                 }
                 early -= 1;
             }
-            due.push((at, next.remove()));
+            self.deadlines.pop_first();
+            due.extend(self.wards.get(&id).map(|ward| (at, Weak::clone(ward))));
         }
         due
     }
 }
 
+fn id(ward: &Weak<dyn Ward>) -> Id {
+    ward.as_ptr().cast::<()>() as Id
+}
+
 /// Those of them whose socket could be read, or written where that is wanted.
-fn unserved(links: &[Arc<Link>]) -> Vec<Suspect> {
-    let unserved: Vec<_> = links.iter().filter_map(|link| Some((link, link.unserved()?))).collect();
+fn unserved(wards: &[Arc<dyn Ward>]) -> Vec<Suspect> {
+    let unserved: Vec<_> = wards.iter().filter_map(|ward| Some((ward, ward.unserved()?))).collect();
     let mut asked: Vec<_> = unserved
         .iter()
         .map(|(_, unserved)| {
             let mut flags = PollFlags::empty();
-            flags.set(PollFlags::IN, unserved.reads);
-            flags.set(PollFlags::OUT, unserved.writes);
+            flags.set(PollFlags::IN, unserved.interest.read);
+            flags.set(PollFlags::OUT, unserved.interest.write);
             PollFd::new(&*unserved.socket, flags)
         })
         .collect();
@@ -237,8 +244,8 @@ fn unserved(links: &[Arc<Link>]) -> Vec<Suspect> {
     let answers = unserved.iter().zip(&asked);
     let ready = answers.filter(|(_, answer)| !answer.revents().is_empty());
     ready
-        .map(|((link, unserved), _)| Suspect {
-            link: Arc::downgrade(link),
+        .map(|((ward, unserved), _)| Suspect {
+            ward: Arc::downgrade(ward),
             served: unserved.served,
         })
         .collect()

@@ -18,7 +18,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::Handle;
 
-use super::{Link, watches};
+use super::{Ward, watches};
 
 /// So many ends are heard of at once.
 const EVENTS: usize = 64;
@@ -28,7 +28,7 @@ const WITHOUT_WAITING: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 #[derive(Debug)]
 pub(super) struct Watches {
     epoll: OwnedFd,
-    links: Mutex<HashMap<u64, Weak<Link>>>,
+    wards: Mutex<HashMap<u64, Weak<dyn Ward>>>,
     /// No descriptors as keys, for what is heard may be of one that has been closed and given anew.
     next_key: AtomicU64,
 }
@@ -49,7 +49,7 @@ impl Watches {
     pub(super) fn start(runtime: &Handle) -> io::Result<Arc<Self>> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let watches =
-            Arc::new(Self { epoll, links: Mutex::default(), next_key: AtomicU64::new(0) });
+            Arc::new(Self { epoll, wards: Mutex::default(), next_key: AtomicU64::new(0) });
         let entered = runtime.enter();
         let ear = register(Ear(Arc::clone(&watches)))?;
         drop(entered);
@@ -57,31 +57,34 @@ impl Watches {
         Ok(watches)
     }
 
-    /// Tells the links whose sockets have ended. False if there were none.
+    /// Tells the wards whose sockets have ended. False if there were none.
     fn tell(&self) -> io::Result<bool> {
         let mut events = Vec::with_capacity(EVENTS);
         epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&WITHOUT_WAITING))?;
         let ended: Vec<_> = {
-            let links = self.links();
-            events.iter().filter_map(|event| links.get(&event.data.u64()).cloned()).collect()
+            let wards = self.wards();
+            events.iter().filter_map(|event| wards.get(&event.data.u64()).cloned()).collect()
         };
-        for link in ended.iter().filter_map(Weak::upgrade) {
-            link.handle_hang_up();
+        for ward in ended.iter().filter_map(Weak::upgrade) {
+            ward.hang_up();
         }
         Ok(!events.is_empty())
     }
 
-    fn links(&self) -> MutexGuard<'_, HashMap<u64, Weak<Link>>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    fn wards(&self) -> MutexGuard<'_, HashMap<u64, Weak<dyn Ward>>> {
+        self.wards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Watch {
-    /// Wakes the link's driver once, when the socket has hung up.
-    pub(in crate::drive) fn start(link: Weak<Link>, socket: Arc<TcpStream>) -> io::Result<Self> {
+    /// Tells the ward once, when the socket has hung up.
+    pub(in crate::drive) fn start(
+        ward: Weak<dyn Ward>,
+        socket: Arc<TcpStream>,
+    ) -> io::Result<Self> {
         let watches = watches()?;
         let key = watches.next_key.fetch_add(1, Ordering::Relaxed);
-        watches.links().insert(key, link);
+        watches.wards().insert(key, ward);
         // From here on the drop undoes what has been done.
         let watch = Self { watches, key, socket, process: std::process::id() };
         epoll::add(
@@ -99,7 +102,7 @@ impl Drop for Watch {
         // A forked child shares its parent's epoll, and is not to end what that watches.
         if self.process == std::process::id() {
             let _never_added = epoll::delete(&self.watches.epoll, &self.socket);
-            self.watches.links().remove(&self.key);
+            self.watches.wards().remove(&self.key);
         }
     }
 }

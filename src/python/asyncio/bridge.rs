@@ -1,5 +1,5 @@
-//! From a Rust future on the lifeline to an asyncio future. What comes of it is handed over by the loop's
-//! bell; where a loop has none, by pyo3-async-runtimes.
+//! From a Rust future on the lifeline to an asyncio future. What comes of it is handed over by a
+//! remote call; where a loop takes none, by pyo3-async-runtimes.
 
 use std::future::Future;
 use std::io;
@@ -7,19 +7,19 @@ use std::pin::Pin;
 #[cfg(unix)]
 use std::sync::Arc;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+use pyo3::{PyTraverseError, PyVisit, intern};
 use pyo3_async_runtimes::TaskLocals;
 use pyo3_async_runtimes::generic::{self, ContextExt, Runtime};
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinError};
 
-#[cfg(unix)]
-use super::bell::Rope;
 use super::event_loop::EventLoop;
-use crate::drive::lifeline;
-use crate::python::values::{calls, errors};
+#[cfg(unix)]
+use super::remote_calls::{Call, RemoteCalls};
+use crate::drive::{lifeline, panics};
+use crate::python::values::{calls as python_calls, errors};
 
 /// Does `work` on the lifeline, so it goes on while Python is busy. The future returned completes with
 /// what `finish` makes of it; cancelling the future drops the work.
@@ -32,8 +32,8 @@ pub(crate) fn future_of<T: Send + 'static>(
     #[cfg(unix)]
     {
         let event_loop = EventLoop::running(py)?;
-        if let Some(rope) = Rope::of(py, &event_loop)? {
-            return future_by_bell(py, &handle, &event_loop, rope, work, finish);
+        if let Some(calls) = RemoteCalls::of(py, &event_loop)? {
+            return future_by_call(py, &handle, &event_loop, calls, work, finish);
         }
     }
     // Whoever waits for Python does so on another thread than the work.
@@ -44,17 +44,17 @@ pub(crate) fn future_of<T: Send + 'static>(
         drop(abort);
         Python::attach(|py| match done {
             Ok(done) => finish(py, done),
-            Err(_) => Err(errors::bug()),
+            Err(failed) => Err(bug(py, failed)),
         })
     })
 }
 
 #[cfg(unix)]
-fn future_by_bell<'py, T: Send + 'static>(
+fn future_by_call<'py, T: Send + 'static>(
     py: Python<'py>,
     handle: &Handle,
     event_loop: &EventLoop,
-    rope: Arc<Rope>,
+    calls: Arc<RemoteCalls>,
     work: impl Future<Output = T> + Send + 'static,
     finish: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -68,15 +68,41 @@ fn future_by_bell<'py, T: Send + 'static>(
         if done.as_ref().is_err_and(JoinError::is_cancelled) {
             return;
         }
-        rope.pull(Box::new(move |py| {
-            let outcome = match done {
-                Ok(done) => finish(py, done),
-                Err(_) => Err(errors::bug()),
-            };
-            complete(completed.bind(py), outcome)
-        }));
+        calls.call(Box::new(Completion { future: completed, done, finish }));
     });
     Ok(future)
+}
+
+#[cfg(unix)]
+struct Completion<T, F> {
+    future: Py<PyAny>,
+    done: Result<T, JoinError>,
+    finish: F,
+}
+
+#[cfg(unix)]
+impl<T, F> Call for Completion<T, F>
+where
+    T: Send,
+    F: FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send,
+{
+    fn make(self: Box<Self>, py: Python<'_>) -> PyResult<()> {
+        let outcome = match self.done {
+            Ok(done) => (self.finish)(py, done),
+            Err(failed) => Err(bug(py, failed)),
+        };
+        complete(self.future.bind(py), outcome)
+    }
+
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.future)
+    }
+}
+
+/// Work that has panicked, or was ended with the lifeline.
+fn bug(py: Python<'_>, failed: JoinError) -> PyErr {
+    let told = failed.try_into_panic().map(|payload| panics::words(&*payload));
+    errors::bug(py, told.as_deref().unwrap_or("the lifeline has ended"))
 }
 
 /// A future that has been cancelled meanwhile lets go of what it was to have.
@@ -97,7 +123,7 @@ fn settle(
     method: &Bound<'_, PyString>,
     outcome: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    calls::call_method(future, method, [outcome], None).map(drop)
+    python_calls::call_method(future, method, [outcome], None).map(drop)
 }
 
 /// The callback of a future that is done: its work has ended, or is no longer wanted.

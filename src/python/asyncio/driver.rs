@@ -1,33 +1,29 @@
 //! The event loop as a link's driver: the callback of its socket, and the desk where operations wait.
 //!
-//! Each callback goes one way: let the link change, then `apply` what it now wants: events first, then
-//! what the loop is to watch, then the bells. No lock is held over a call into Python.
+//! Each callback goes one way: let the link change, then `apply` what it now wants. No lock is held over
+//! a call into Python.
 
+mod events;
 mod waking;
 mod watching;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyString};
+use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::event_loop::{Descriptor, EventLoop};
-
+use super::turn::{Due, Turn};
 use crate::drive::{Link, Wants};
-use crate::protocol::{CloseCode, Event};
-use crate::python::values::{calls, errors, unfinished};
+use crate::protocol::CloseCode;
+use crate::python::values::{Outcome, errors, unfinished};
 use crate::python::waiting::{Desk, Place, Waiter};
 use watching::Watched;
-
-/// So many reads in a row may come from `poll`, before the loop's other tasks have a turn.
-const POLLS_IN_A_ROW: usize = 64;
-/// So many attempts to receive may be made in a row where the lifeline reads meanwhile.
-const ATTEMPTS_IN_A_ROW: usize = 128;
 
 #[pyclass(frozen, weakref, module = "aiowebsocket._core")]
 pub(crate) struct Driver {
@@ -41,22 +37,17 @@ pub(crate) struct Driver {
     watched: Watched,
     /// Messages that are sent in one iteration of the loop leave together.
     pub(crate) coalesces: bool,
-    /// The loop will call to flush what was kept back.
-    flush_is_due: AtomicBool,
     /// How long a receiver reads the socket itself before it parks.
     patience: Duration,
-    polls: AtomicUsize,
-    /// A fragmented message is being sent: whole messages wait for their turn.
-    pub(crate) held: AtomicBool,
+    turn: Turn,
     /// A message has been taken in part: its rest is no message of its own.
     pub(crate) mid_message: AtomicBool,
     /// The application knows that the connection has ended.
     pub(crate) learnt: AtomicBool,
     pub(crate) warned: AtomicBool,
     released: AtomicBool,
-    /// The lifeline serves the link, so the loop watches nothing.
-    is_lifelines: bool,
-    attempts: AtomicUsize,
+    /// Somebody could not be woken, and the loop has been asked to come by for that.
+    wakes_again: AtomicBool,
 }
 
 /// What its user decides.
@@ -77,33 +68,25 @@ impl Driver {
         options: Options,
     ) -> PyResult<Py<Self>> {
         let Options { logger, coalesces, patience, by_lifeline } = options;
-        let event_loop = EventLoop::running(py)?;
-        let is_lifelines = match by_lifeline {
-            Some(chosen) => chosen,
-            None => !event_loop.can_watch(py, descriptor)?,
-        };
         let driver = Self {
             link,
-            event_loop,
+            event_loop: EventLoop::running(py)?,
             descriptor,
             logger,
             desk: Mutex::default(),
             in_line: AtomicUsize::new(0),
             watched: Watched::default(),
             coalesces,
-            flush_is_due: AtomicBool::new(false),
             patience,
-            polls: AtomicUsize::new(0),
-            held: AtomicBool::new(false),
+            turn: Turn::default(),
             mid_message: AtomicBool::new(false),
             learnt: AtomicBool::new(false),
             warned: AtomicBool::new(false),
             released: AtomicBool::new(false),
-            is_lifelines,
-            attempts: AtomicUsize::new(0),
+            wakes_again: AtomicBool::new(false),
         };
         let driver = Bound::new(py, driver)?;
-        let started = Self::start(&driver);
+        let started = Self::start(&driver, by_lifeline);
         if started.is_err() {
             // Whoever keeps the error, and in its traceback the driver, is not to keep the socket.
             let _watches_nothing = driver.get().forget_descriptor(py);
@@ -112,12 +95,17 @@ impl Driver {
         started.map(|()| driver.unbind())
     }
 
-    fn start(slf: &Bound<'_, Self>) -> PyResult<()> {
+    fn start(slf: &Bound<'_, Self>, by_lifeline: Option<bool>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
+        let by_lifeline = match by_lifeline {
+            Some(chosen) => chosen,
+            None => !this.event_loop.can_watch(py, this.descriptor)?,
+        };
+        this.turn.begin();
         this.link.on_wake(Self::waker(slf)?);
-        if this.is_lifelines {
-            this.link.attend()?;
-        } else if this.event_loop.misses_ends(py)? {
+        if by_lifeline {
+            this.link.give_to_lifeline()?;
+        } else if this.event_loop.misses_ends() {
             this.link.watch()?;
         }
         // The first receive: what TLS has decrypted already raises no readiness.
@@ -137,29 +125,32 @@ impl Driver {
     /// Reads the socket itself for a while, where the user has bought that. Whether anything arrived.
     pub(crate) fn poll(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let this = slf.get();
-        let polls = this.polls.load(Ordering::Relaxed);
-        if this.patience.is_zero() || polls == POLLS_IN_A_ROW {
+        if this.patience.is_zero() || Self::owes_a_turn(slf)? {
             return Ok(false);
         }
-        this.polls.store(polls + 1, Ordering::Relaxed);
         let polled = this.link.poll(this.patience, || this.inflate(slf.py()));
         let Some(wants) = polled else { return Ok(false) };
-        Self::apply(slf, wants, false)?;
+        this.report(slf.py(), Self::apply(slf, wants, false))?;
         Ok(true)
     }
 
-    /// Whether a receiver is to wait though there may be messages: whoever receives what another thread
-    /// reads would never let the loop's other tasks run.
-    ///
-    /// A batch counts as many attempts, since it may be all that may wait.
-    pub(crate) fn owes_a_turn(&self, batch: bool) -> bool {
-        let count = if batch { ATTEMPTS_IN_A_ROW } else { 1 };
-        let in_a_row = || self.attempts.fetch_add(count, Ordering::Relaxed);
-        if !self.is_lifelines || in_a_row() < ATTEMPTS_IN_A_ROW {
-            return false;
+    /// Whether the loop is to have a turn before the task goes on.
+    pub(crate) fn owes_a_turn(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        match slf.get().turn.due() {
+            Due::Nothing => Ok(false),
+            Due::Pause => Ok(true),
+            Due::Ask => {
+                let turned = slf.getattr(intern!(slf.py(), "turned"))?;
+                let none = slf.py().None().into_bound(slf.py());
+                slf.get().event_loop.call_soon(&turned, &none)?;
+                Ok(false)
+            }
         }
-        self.link.wake();
-        true
+    }
+
+    /// A task goes on that has waited for the loop.
+    pub(crate) fn begin_turn(&self) {
+        self.turn.begin();
     }
 
     pub(crate) const fn event_loop(&self) -> &EventLoop {
@@ -174,8 +165,12 @@ impl Driver {
         &self.logger
     }
 
+    pub(crate) fn is_released(&self) -> bool {
+        self.released.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn explain_end(&self, detail: String) {
-        self.desk().detail = Some(detail);
+        self.desk().detail = Some(detail.into());
     }
 
     pub(crate) fn closed_error(&self, py: Python<'_>) -> PyErr {
@@ -186,13 +181,13 @@ impl Driver {
     pub(crate) fn enter(&self, place: Place, waiter: Py<Waiter>) {
         let mut desk = self.desk();
         desk.enter(place, waiter);
-        self.in_line.store(desk.receivers.len(), Ordering::Relaxed);
+        self.in_line.store(desk.receivers(), Ordering::Relaxed);
     }
 
     pub(crate) fn leave(&self, py: Python<'_>, place: Place, waiter: &Py<Waiter>) {
         let mut desk = self.desk();
         let left = desk.leave(place, waiter);
-        self.in_line.store(desk.receivers.len(), Ordering::Relaxed);
+        self.in_line.store(desk.receivers(), Ordering::Relaxed);
         drop(desk);
         drop(left.map(|left| left.into_bound(py)));
     }
@@ -202,137 +197,36 @@ impl Driver {
         self.in_line.load(Ordering::Relaxed)
     }
 
-    /// Someone has left whose bell may have been rung: the next in line is to hear it.
-    pub(crate) fn pass_on(slf: &Bound<'_, Self>, place: Place) -> PyResult<()> {
-        if matches!(place, Place::Receivers | Place::Chunk) {
-            return Self::ring_receivers(slf, false);
-        }
-        Ok(())
-    }
-
     pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What follows every change of the link, in this order.
+    /// What follows every change of the link. Each step is made whatever becomes of the others; the
+    /// first error comes out at the end.
     pub(crate) fn apply(slf: &Bound<'_, Self>, wants: Wants, from_loop: bool) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        this.dispatch_events(py, wants)?;
+        let mut outcome = Outcome::default();
+        outcome.add(this.hand_out_events(py, wants));
+        outcome.add(if wants.closed { this.release(py) } else { Self::watch(slf, wants) });
+        outcome.add(Self::wake_receivers(slf, wants, from_loop));
+        outcome.add(Self::wake_others(slf, wants, from_loop));
         if wants.closed {
-            this.release(py)?;
-        } else {
-            Self::watch(slf, wants)?;
+            outcome.add(this.fail_pings(py));
         }
-        let received = Self::ring_receivers(slf, from_loop);
-        let sent =
-            if wants.room || wants.closed { Self::ring_senders(slf, from_loop) } else { Ok(()) };
-        let closed = if wants.closed {
-            this.fail_pings(py).and(Self::ring_all(slf, |desk| &desk.closers, from_loop))
-        } else {
-            Ok(())
-        };
-        received.and(sent).and(closed)
+        outcome.result()
     }
 
-    pub(crate) fn is_released(&self) -> bool {
-        self.released.load(Ordering::Relaxed)
-    }
-
-    /// Rings a bell for each message that waits; all of them when no message will come. Who comes back
-    /// into the line meanwhile waits for the next time.
-    fn ring_receivers(slf: &Bound<'_, Self>, from_loop: bool) -> PyResult<()> {
-        let waiting = slf.get().in_line();
-        if waiting == 0 {
-            return Ok(());
+    /// Tells the loop of an error that is nobody's answer, for what was asked for has been done.
+    pub(crate) fn report(&self, py: Python<'_>, result: PyResult<()>) -> PyResult<()> {
+        let Err(error) = result else { return Ok(()) };
+        if !error.is_instance_of::<PyException>(py) {
+            return Err(error);
         }
-        let py = slf.py();
-        let inline = from_loop && slf.get().event_loop.is_between_tasks(py)?;
-        let mut result = Ok(());
-        for _ in 0..waiting {
-            let wants = slf.get().link.wants();
-            let next = slf.get().desk().next_receiver(py, wants);
-            let Some(waiter) = next else { break };
-            result = result.and(Waiter::ring(waiter.bind(py), inline));
-        }
-        result
-    }
-
-    pub(crate) fn ring_senders(slf: &Bound<'_, Self>, from_loop: bool) -> PyResult<()> {
-        Self::ring_all(slf, |desk| &desk.senders, from_loop)
-    }
-
-    fn ring_all(
-        slf: &Bound<'_, Self>,
-        queue: fn(&Desk) -> &VecDeque<Py<Waiter>>,
-        from_loop: bool,
-    ) -> PyResult<()> {
-        let py = slf.py();
-        let waiting: Vec<_> =
-            queue(&slf.get().desk()).iter().map(|waiter| waiter.clone_ref(py)).collect();
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let inline = from_loop && slf.get().event_loop.is_between_tasks(py)?;
-        let mut result = Ok(());
-        for waiter in waiting {
-            result = result.and(Waiter::ring(waiter.bind(py), inline));
-        }
-        result
-    }
-
-    pub(crate) fn dispatch_events(&self, py: Python<'_>, wants: Wants) -> PyResult<()> {
-        if !wants.events {
-            return Ok(());
-        }
-        for event in self.link.events() {
-            match event {
-                Event::Frame(record) => {
-                    let (format, record) =
-                        (intern!(py, "%s"), PyString::new(py, &record.to_string()));
-                    let arguments = [format.as_any(), record.as_any()];
-                    calls::call_method(
-                        self.logger.bind(py),
-                        intern!(py, "debug"),
-                        arguments,
-                        None,
-                    )?;
-                }
-                Event::Pong { id, latency } => self.answer_ping(py, id, latency)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn answer_ping(&self, py: Python<'_>, id: u64, latency: Duration) -> PyResult<()> {
-        let latency = latency.as_secs_f64();
-        let answered = {
-            let pings = &mut self.desk().pings;
-            let position = pings.iter().position(|(waiting, _)| *waiting == id);
-            position.map(|position| pings.remove(position).1)
-        };
-        if let Some(future) = answered
-            && !future.call_method0(py, intern!(py, "done"))?.is_truthy(py)?
-        {
-            let latency = PyFloat::new(py, latency);
-            let set_result = intern!(py, "set_result");
-            calls::call_method(future.bind(py), set_result, [latency.as_any()], None)?;
-        }
-        Ok(())
-    }
-
-    fn fail_pings(&self, py: Python<'_>) -> PyResult<()> {
-        let pings = std::mem::take(&mut self.desk().pings);
-        for (_, future) in pings {
-            if !future.call_method0(py, intern!(py, "done"))?.is_truthy(py)? {
-                let error = self.closed_error(py);
-                let set_exception = intern!(py, "set_exception");
-                let error = error.into_value(py).into_bound(py).into_any();
-                calls::call_method(future.bind(py), set_exception, [&error], None)?;
-                // Done already, so this only says that nobody has to look at the exception.
-                future.call_method0(py, intern!(py, "cancel"))?;
-            }
-        }
-        Ok(())
+        let context = PyDict::new(py);
+        context.set_item(intern!(py, "message"), "an error beside an open connection")?;
+        context.set_item(intern!(py, "exception"), error)?;
+        let told = intern!(py, "call_exception_handler");
+        self.event_loop.call(told, [context.as_any()]).map(drop)
     }
 }
 
@@ -341,25 +235,34 @@ impl Driver {
     /// The loop's callback: the socket is readable, or writable, or what was kept back is to go.
     #[pyo3(signature = (writable = false, /))]
     fn __call__(slf: &Bound<'_, Self>, writable: bool) -> PyResult<()> {
-        let this = slf.get();
-        this.polls.store(0, Ordering::Relaxed);
-        let wants = if writable {
-            this.flush_is_due.store(false, Ordering::Relaxed);
-            this.link.flush()
-        } else {
-            this.receive(slf.py())
-        };
-        Self::apply(slf, wants, true)?;
-        if wants.messages == 0 {
-            unfinished::begin(slf.py(), &this.link);
-        }
-        Ok(())
+        errors::guarded(|| {
+            let this = slf.get();
+            let wants = if writable {
+                this.watched.flushes();
+                this.link.flush()
+            } else {
+                this.receive(slf.py())
+            };
+            let applied = Self::apply(slf, wants, true);
+            if wants.messages == 0 {
+                unfinished::begin(slf.py(), &this.link);
+            }
+            applied
+        })
     }
 
     /// The waker's call: the link has changed without the driver.
     fn look(slf: &Bound<'_, Self>) -> PyResult<()> {
-        slf.get().attempts.store(0, Ordering::Relaxed);
-        Self::apply(slf, slf.get().link.look(), true)
+        errors::guarded(|| {
+            let looked = Self::apply(slf, slf.get().link.look(), true);
+            slf.get().wakes_again.store(false, Ordering::Relaxed);
+            looked
+        })
+    }
+
+    /// The loop comes by, as it was asked to.
+    fn turned(&self, _nothing: &Bound<'_, PyAny>) {
+        self.turn.answered();
     }
 
     /// Ends the connection without waiting: nobody holds it any more.
@@ -392,16 +295,7 @@ impl Driver {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(self.event_loop.object())?;
         visit.call(&self.logger)?;
-        let Ok(desk) = self.desk.try_lock() else { return Ok(()) };
-        for queue in [&desk.receivers, &desk.senders, &desk.closers] {
-            for waiter in queue {
-                visit.call(waiter)?;
-            }
-        }
-        for (_, future) in &desk.pings {
-            visit.call(future)?;
-        }
-        Ok(())
+        self.desk.try_lock().map_or(Ok(()), |desk| desk.traverse(&visit))
     }
 
     fn __clear__(&self) {

@@ -38,12 +38,15 @@ pub(crate) struct EventLoop {
     object: Py<PyAny>,
     thread: usize,
     forks: u64,
+    is_uvloop: bool,
 }
 
 impl EventLoop {
     pub(crate) fn running(py: Python<'_>) -> PyResult<Self> {
         let object = imports::GET_RUNNING_LOOP.get(py)?.call0()?;
-        Ok(Self { object: object.unbind(), thread: this_thread(), forks: drive::forks() })
+        let is_uvloop = is_uvloop(&object)?;
+        let (thread, forks) = (this_thread(), drive::forks());
+        Ok(Self { object: object.unbind(), thread, forks, is_uvloop })
     }
 
     pub(crate) const fn object(&self) -> &Py<PyAny> {
@@ -132,16 +135,8 @@ impl EventLoop {
 
     /// Whether the loop may call back once when a socket has an error, and then never more, whatever is
     /// left to read: libuv reports EPOLLERR as EBADF and ends the watch (libuv issue 3796).
-    pub(crate) fn misses_ends(&self, py: Python<'_>) -> PyResult<bool> {
-        if !cfg!(target_os = "linux") {
-            return Ok(false);
-        }
-        let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
-        let uvloop = modules.call_method1(intern!(py, "get"), (intern!(py, "uvloop"),))?;
-        if uvloop.is_none() {
-            return Ok(false);
-        }
-        self.object.bind(py).is_instance(&uvloop.getattr(intern!(py, "Loop"))?)
+    pub(crate) const fn misses_ends(&self) -> bool {
+        cfg!(target_os = "linux") && self.is_uvloop
     }
 
     pub(crate) fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
@@ -164,11 +159,25 @@ impl EventLoop {
         self.call(intern!(py, "call_soon_threadsafe"), [callback]).map(drop)
     }
 
-    /// Whether a task may be resumed from here: only from a loop callback, where no task is current.
-    /// A task woken inside another gets "Cannot enter into task" and hangs for ever.
-    pub(crate) fn is_between_tasks(&self, py: Python<'_>) -> PyResult<bool> {
+    /// Whether a task may be resumed right here, in the loop's callback. Not inside another task: it gets
+    /// "Cannot enter into task" and hangs for ever. And not on a loop that may be run again by the task,
+    /// as nest_asyncio and the bridges to other loops have it: our callback is then still entered, and
+    /// cannot be called.
+    pub(crate) fn may_resume_here(&self, py: Python<'_>) -> PyResult<bool> {
+        if !self.runs_once(py)? {
+            return Ok(false);
+        }
         let current_task = imports::CURRENT_TASK.get(py)?;
         Ok(calls::call(current_task, self.object.bind(py))?.is_none())
+    }
+
+    /// Whether the loop runs as asyncio's own do, or uvloop's, which refuse to be run while they run.
+    fn runs_once(&self, py: Python<'_>) -> PyResult<bool> {
+        if self.is_uvloop {
+            return Ok(true);
+        }
+        let run = self.object.bind(py).get_type().getattr(intern!(py, "run_forever"))?;
+        Ok(run.is(imports::RUN_FOREVER.get(py)?))
     }
 
     pub(crate) fn call<'py, const N: usize>(
@@ -178,4 +187,14 @@ impl EventLoop {
     ) -> PyResult<Bound<'py, PyAny>> {
         calls::call_method(self.object.bind(name.py()), name, arguments, None)
     }
+}
+
+fn is_uvloop(event_loop: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = event_loop.py();
+    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+    let uvloop = modules.call_method1(intern!(py, "get"), (intern!(py, "uvloop"),))?;
+    if uvloop.is_none() {
+        return Ok(false);
+    }
+    event_loop.is_instance(&uvloop.getattr(intern!(py, "Loop"))?)
 }

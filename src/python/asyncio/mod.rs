@@ -1,10 +1,11 @@
-//! An event loop as a caller: its callback drives the link, and the lifeline reaches it by way of its bell.
+//! An event loop as a caller: its callback drives the link, and the lifeline reaches it by remote calls.
 
-#[cfg(unix)]
-mod bell;
 mod bridge;
 mod driver;
 mod event_loop;
+#[cfg(unix)]
+mod remote_calls;
+mod turn;
 
 pub(crate) use bridge::future_of;
 pub(crate) use driver::{Driver, Options};

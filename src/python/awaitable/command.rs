@@ -1,5 +1,5 @@
 //! What an operation is to do, and which attempt does it. Knows nothing of coroutines: an attempt is
-//! made again when a bell has rung.
+//! made again when its waiter has been woken.
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
@@ -13,6 +13,8 @@ pub(crate) enum Command {
     Receive(Receive),
     Send(Send),
     SendMany(Box<SendMany>),
+    /// Begins a message in parts: those after it wait until it has ended.
+    BeginParts,
     UntilClosed,
 }
 
@@ -92,10 +94,12 @@ pub(crate) enum SendStyle {
     Converse,
 }
 
-/// What the driver says to an attempt.
+/// What comes of an attempt.
 pub(crate) enum Attempt {
     Done(Py<PyAny>),
     Park(Place),
+    /// The loop is to have a turn; then it goes on from that place.
+    Pause(Place),
     /// Raise, but only after the loop has had a turn: a catch-all loop must not starve it.
     RaiseLater(Box<PyErr>),
 }
@@ -105,22 +109,31 @@ impl Command {
         driver.get().event_loop().check_thread()?;
         match self {
             Self::Receive(receive) => receiving::begin(driver, *receive),
-            Self::Send(send) => sending::attempt(driver, send),
-            Self::SendMany(many) => sending::attempt_many(driver, many),
+            Self::Send(send) => sending::attempt(driver, send, None),
+            Self::SendMany(many) => sending::attempt_many(driver, many, None),
+            Self::BeginParts => sending::begin_parts(driver, None),
             Self::UntilClosed => Ok(until_closed(driver)),
         }
     }
 
     /// Goes on where it was parked at `place`.
     pub(crate) fn resume(&mut self, driver: &Bound<'_, Driver>, place: Place) -> PyResult<Attempt> {
-        match (self, place) {
+        driver.get().begin_turn();
+        let ticket = if let Place::Turn(ticket) = place { Some(ticket) } else { None };
+        let attempt = match (self, place) {
             (Self::Receive(receive), _) => receiving::attempt(driver, *receive),
-            (Self::Send(send), Place::Turn) => sending::attempt(driver, send),
-            (Self::SendMany(many), Place::Turn) => sending::attempt_many(driver, many),
-            (Self::Send(send), _) => sending::await_room(driver, send.manner),
-            (Self::SendMany(many), _) => sending::await_room(driver, many.manner),
+            (Self::Send(send), Place::Room) => sending::await_room(driver, send.manner),
+            (Self::SendMany(many), Place::Room) => sending::await_room(driver, many.manner),
+            (Self::Send(send), _) => sending::attempt(driver, send, ticket),
+            (Self::SendMany(many), _) => sending::attempt_many(driver, many, ticket),
+            (Self::BeginParts, _) => sending::begin_parts(driver, ticket),
             (Self::UntilClosed, _) => Ok(until_closed(driver)),
+        };
+        if attempt.is_err() && ticket.is_some() {
+            // Those behind are not to wait for one that has failed.
+            driver.get().report(driver.py(), Driver::pass_on(driver, place))?;
         }
+        attempt
     }
 
     /// Lets go of what was to be sent.
@@ -130,7 +143,7 @@ impl Command {
             Self::SendMany(many) => {
                 many.messages.into_iter().for_each(|message| drop(message.into_bound(py)));
             }
-            Self::Receive(_) | Self::UntilClosed => {}
+            Self::Receive(_) | Self::BeginParts | Self::UntilClosed => {}
         }
     }
 
@@ -140,7 +153,7 @@ impl Command {
             Self::SendMany(many) => {
                 many.messages.iter().try_for_each(|message| visit.call(message))
             }
-            Self::Receive(_) | Self::UntilClosed => Ok(()),
+            Self::Receive(_) | Self::BeginParts | Self::UntilClosed => Ok(()),
         }
     }
 }

@@ -109,10 +109,10 @@ impl Course {
         let driver = driver.bind(py);
         let attempt = match stage {
             Stage::New => command.begin(driver),
-            Stage::Parked { waiter, place } if waiter.get().is_silent() => {
-                let again = waiter.clone_ref(py).into_any();
+            Stage::Parked { waiter, place } if waiter.get().is_parked() => {
                 self.stage = Stage::Parked { waiter, place };
-                return Ok(Step::Yield(again));
+                let message = format!("coroutine '{}' is being awaited already", self.name);
+                return Err(PyRuntimeError::new_err(message));
             }
             Stage::Parked { waiter, place } => {
                 driver.get().leave(py, place, &waiter);
@@ -129,10 +129,11 @@ impl Course {
             }
             Ok(Attempt::Park(place)) => {
                 let waiter = Waiter::new(py, driver.get().event_loop().object().clone_ref(py))?;
-                driver.get().enter(place, waiter.clone_ref(py));
-                let yielded = waiter.clone_ref(py).into_any();
-                self.stage = Stage::Parked { waiter, place };
-                Ok(Step::Yield(yielded))
+                Ok(self.park(py, place, waiter))
+            }
+            Ok(Attempt::Pause(place)) => {
+                let waiter = Waiter::woken(py, driver.get().event_loop().object().clone_ref(py))?;
+                Ok(self.park(py, place, waiter))
             }
             Ok(Attempt::RaiseLater(error)) => {
                 self.stage = Stage::Yielded(error);
@@ -143,6 +144,15 @@ impl Course {
                 Err(error)
             }
         }
+    }
+
+    fn park(&mut self, py: Python<'_>, place: Place, waiter: Py<Waiter>) -> Step {
+        if let Some(Work { driver, .. }) = &self.work {
+            driver.get().enter(place, waiter.clone_ref(py));
+        }
+        let yielded = waiter.clone_ref(py).into_any();
+        self.stage = Stage::Parked { waiter, place };
+        Step::Yield(yielded)
     }
 
     fn let_go(&mut self, py: Python<'_>) {
@@ -165,14 +175,15 @@ impl Course {
         }
     }
 
-    /// Ends the operation before its time. A bell that was rung for it goes to the next in line.
+    /// Ends the operation before its time. If it has been woken, the next in line is.
     fn abandon(&mut self, py: Python<'_>) -> PyResult<()> {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         let Some(work) = self.work.take() else { return Ok(()) };
         if let Stage::Parked { waiter, place } = stage {
             let driver = work.driver.bind(py);
             driver.get().leave(py, place, &waiter);
-            return Driver::pass_on(driver, place);
+            let passed_on = Driver::pass_on(driver, place);
+            return driver.get().report(py, passed_on);
         }
         Ok(())
     }

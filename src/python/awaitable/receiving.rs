@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::command::{Amount, Attempt, Receive};
-use crate::drive::Payload;
+use crate::drive::{Payload, Taken};
 use crate::protocol::Kind;
 use crate::python::asyncio::Driver;
 use crate::python::values::{Copied, errors};
@@ -26,6 +26,9 @@ pub(crate) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<At
     } else if receive.amount != Amount::Chunk {
         check_between_messages(this, py)?;
     }
+    if waits_for_the_loop(driver)? {
+        return Ok(Attempt::Pause(place(receive)));
+    }
     match attempt(driver, receive) {
         Ok(Attempt::Park(_)) if Driver::poll(driver)? => attempt(driver, receive),
         // A loop that catches everything and calls again must not keep the others from running.
@@ -34,12 +37,18 @@ pub(crate) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<At
     }
 }
 
-/// Takes what has arrived, or says where to wait for it. A woken operation comes here too: the bell
+/// Whether there is something to take, and the loop is to have a turn before.
+fn waits_for_the_loop(driver: &Bound<'_, Driver>) -> PyResult<bool> {
+    if !Driver::owes_a_turn(driver)? {
+        return Ok(false);
+    }
+    let wants = driver.get().link().wants();
+    Ok(wants.messages > 0 || wants.chunk)
+}
+
+/// Takes what has arrived, or says where to wait for it. A woken operation comes here too: its waiter
 /// carried nothing.
 pub(crate) fn attempt(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
-    if driver.get().owes_a_turn(matches!(receive.amount, Amount::Many(_))) {
-        return Ok(park(receive));
-    }
     match receive.amount {
         Amount::One => attempt_one(driver, receive),
         Amount::Many(most) => attempt_many(driver, receive, most),
@@ -58,14 +67,14 @@ pub(crate) fn check_between_messages(driver: &Driver, py: Python<'_>) -> PyResul
 fn attempt_one(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
     let py = driver.py();
     match driver.get().link().take(|kind, payload| object(py, receive, kind, payload)) {
-        Some((copied, wants_input)) => {
-            Driver::watch_input(driver, wants_input)?;
+        Taken::Message(copied, read) => {
+            watch_input(driver, read)?;
             match copied {
                 Copied::Object(message) => Ok(Attempt::Done(message)),
                 other => Ok(Attempt::Done(finish(driver, receive, other)?)),
             }
         }
-        None => nothing_to_take(driver.get(), py, receive),
+        Taken::Nothing { over, read } => nothing_to_take(driver, receive, over, read),
     }
 }
 
@@ -78,13 +87,13 @@ fn attempt_many(driver: &Bound<'_, Driver>, receive: Receive, most: usize) -> Py
         in_line => most.min(this.link().queued().saturating_sub(in_line).max(1)),
     };
     match this.link().take_many(most, read) {
-        Some((copied, wants_input)) => {
-            Driver::watch_input(driver, wants_input)?;
+        Taken::Message(copied, read) => {
+            watch_input(driver, read)?;
             let finished = copied.into_iter().map(|copied| finish(driver, receive, copied));
             let messages = finished.collect::<PyResult<Vec<_>>>()?;
             Ok(Attempt::Done(PyList::new(py, messages)?.into_any().unbind()))
         }
-        None => nothing_to_take(this, py, receive),
+        Taken::Nothing { over, read } => nothing_to_take(driver, receive, over, read),
     }
 }
 
@@ -94,14 +103,21 @@ fn attempt_chunk(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attem
         .link()
         .take_chunk(|kind, payload, fin| (receive.decode.object(py, kind, payload), fin));
     match taken {
-        Some(((copied, fin), wants_input)) => {
+        Taken::Message((copied, fin), read) => {
             this.mid_message.store(!fin, Ordering::Relaxed);
-            Driver::watch_input(driver, wants_input)?;
+            watch_input(driver, read)?;
             let pair = (finish(driver, receive, copied)?, fin).into_pyobject(py)?;
             Ok(Attempt::Done(pair.into_any().unbind()))
         }
-        None => nothing_to_take(this, py, receive),
+        Taken::Nothing { over, read } => nothing_to_take(driver, receive, over, read),
     }
+}
+
+/// The message has been taken, and is handed out whatever the loop says to this; who comes next for one
+/// that is not there is told.
+fn watch_input(driver: &Bound<'_, Driver>, read: bool) -> PyResult<()> {
+    let watched = Driver::watch_input(driver, read);
+    if watched.is_ok() { watched } else { driver.get().report(driver.py(), watched) }
 }
 
 /// To the original's face an empty message is None.
@@ -121,27 +137,35 @@ fn finish(driver: &Bound<'_, Driver>, receive: Receive, copied: Copied) -> PyRes
             return Err(error);
         }
         let position = error.value(py).getattr("start")?.extract()?;
-        Driver::apply(driver, driver.get().link().refuse_text(position), false)?;
+        let refused = driver.get().link().refuse_text(position);
+        driver.get().report(py, Driver::apply(driver, refused, false))?;
         let closed = driver.get().closed_error(py);
         closed.set_cause(py, Some(error));
         Err(closed)
     })
 }
 
-fn nothing_to_take(driver: &Driver, py: Python<'_>, receive: Receive) -> PyResult<Attempt> {
-    if !driver.link().wants().over {
-        return Ok(park(receive));
+fn nothing_to_take(
+    driver: &Bound<'_, Driver>,
+    receive: Receive,
+    over: bool,
+    read: bool,
+) -> PyResult<Attempt> {
+    let this = driver.get();
+    if !over {
+        Driver::watch_input(driver, read)?;
+        return Ok(Attempt::Park(place(receive)));
     }
-    driver.learnt.store(true, Ordering::Relaxed);
-    if receive.style.iterates() && errors::ended_properly(&driver.link().ending()) {
+    this.learnt.store(true, Ordering::Relaxed);
+    if receive.style.iterates() && errors::ended_properly(&this.link().ending()) {
         return Err(PyStopAsyncIteration::new_err(()));
     }
-    Err(driver.closed_error(py))
+    Err(this.closed_error(driver.py()))
 }
 
-const fn park(receive: Receive) -> Attempt {
+const fn place(receive: Receive) -> Place {
     match receive.amount {
-        Amount::Chunk => Attempt::Park(Place::Chunk),
-        Amount::One | Amount::Many(_) => Attempt::Park(Place::Receivers),
+        Amount::Chunk => Place::Chunk,
+        Amount::One | Amount::Many(_) => Place::Receivers,
     }
 }

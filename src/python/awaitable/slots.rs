@@ -6,7 +6,7 @@
 //! has been used before.
 //! `am_await` gives the operation itself without a call into Rust.
 
-use std::{panic, ptr};
+use std::ptr;
 
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
@@ -74,20 +74,17 @@ unsafe extern "C" fn next(slf: *mut ffi::PyObject) -> *mut ffi::PyObject {
 /// # Safety
 /// `slf` is an Operation and this thread is attached to the interpreter.
 unsafe fn step(slf: *mut ffi::PyObject) -> Result<Step, ()> {
-    let stepped = panic::catch_unwind(|| {
-        // SAFETY: attached, by this function's contract. pyo3 does not take note of it here, which would
-        // cost four thread-local lookups: what is dropped on the way of a message is dropped as `Bound`.
-        let py = unsafe { Python::assume_attached() };
+    // SAFETY: attached, by this function's contract. pyo3 does not take note of it here, which would
+    // cost four thread-local lookups: what is dropped on the way of a message is dropped as `Bound`.
+    let py = unsafe { Python::assume_attached() };
+    let stepped = errors::guarded(|| {
         // SAFETY: an Operation, by this function's contract; the caller's reference outlives it.
         let operation = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<Operation>() };
         let stepped = operation.get().step(py);
         if let Ok(Step::Return(_)) = &stepped {
             Operation::keep(operation.to_owned());
         }
-        stepped.map_err(|error| error.restore(py))
+        stepped
     });
-    stepped.unwrap_or_else(|_| {
-        Python::attach(|py| errors::bug().restore(py));
-        Err(())
-    })
+    stepped.map_err(|error| error.restore(py))
 }

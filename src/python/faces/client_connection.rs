@@ -3,8 +3,10 @@
 use pyo3::PyClassInitializer;
 use pyo3::prelude::*;
 
-use super::{Link, receive, receive_many, send, send_many};
-use crate::python::awaitable::{Amount, Manner, Operation, SendStyle, Style, receiving, sending};
+use super::{Link, operation, receive, receive_many, send, send_many};
+use crate::python::awaitable::{
+    Amount, Command, Manner, Operation, SendStyle, Style, receiving, sending,
+};
 use crate::python::opening::Opened;
 use crate::python::values::{Decode, message};
 
@@ -185,8 +187,12 @@ impl ClientConnection {
         send(slf.as_super(), "ClientConnection.send", message, manner)
     }
 
-    /// Makes whole messages wait while a fragmented one is sent.
-    fn _hold(slf: &Bound<'_, Self>, hold: bool) -> PyResult<()> {
-        sending::hold(slf.as_super().get().driver.bind(slf.py()), hold)
+    /// Begins a message in parts, in its turn: whole messages wait until it has ended.
+    fn _begin_parts<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Operation>> {
+        operation(slf.as_super(), "ClientConnection.send", Command::BeginParts)
+    }
+
+    fn _end_parts(slf: &Bound<'_, Self>) -> PyResult<()> {
+        sending::end_parts(slf.as_super().get().driver.bind(slf.py()))
     }
 }

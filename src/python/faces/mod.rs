@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::drive;
 use crate::drive::Care;
@@ -279,6 +280,10 @@ impl Link {
 
     fn _until_closed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Operation>> {
         operation(slf, "wait_closed", Command::UntilClosed)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.driver)
     }
 
     /// Ends the connection without waiting, with Close 1001 if it can be written at once.

@@ -4,8 +4,8 @@
 //! a waiting message of 256 bytes does. The shortcut stands in front of pyo3's function, which still
 //! takes every call that has an argument.
 
+use std::ptr;
 use std::sync::OnceLock;
-use std::{panic, ptr};
 
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
@@ -103,26 +103,19 @@ unsafe fn take(
         // SAFETY: the function that was there, with the arguments it was meant to have.
         return unsafe { long(slf, arguments, count, names) };
     }
-    let made = panic::catch_unwind(|| {
-        // SAFETY: attached, by this function's contract.
-        let py = unsafe { Python::assume_attached() };
+    // SAFETY: attached, by this function's contract.
+    let py = unsafe { Python::assume_attached() };
+    let made = errors::guarded(|| {
         // SAFETY: an instance of a face, by this function's contract, and each is a Link.
         let link = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<Link>() };
-        match Operation::new(
-            link.as_any(),
-            link.get().driver(),
-            shortcut.name,
-            Command::Receive(shortcut.receive),
-        ) {
-            Ok(operation) => operation.into_ptr(),
-            Err(error) => {
-                error.restore(py);
-                ptr::null_mut()
-            }
-        }
+        let command = Command::Receive(shortcut.receive);
+        Operation::new(link.as_any(), link.get().driver(), shortcut.name, command)
     });
-    made.unwrap_or_else(|_| {
-        Python::attach(|py| errors::bug().restore(py));
-        ptr::null_mut()
-    })
+    match made {
+        Ok(operation) => operation.into_ptr(),
+        Err(error) => {
+            error.restore(py);
+            ptr::null_mut()
+        }
+    }
 }

@@ -5,14 +5,13 @@ use std::io;
 use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyBufferError, PyEOFError, PyOSError, PyTimeoutError, PyValueError};
 use pyo3::intern;
-use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::handshake;
 use super::imports::{self, Import};
 use crate::connect::{OpenError, OpenErrorKind};
-use crate::drive::{self, Cause, Ending};
+use crate::drive::{self, Cause, Ending, panics};
 use crate::protocol::{Close, CloseCode, Failure, ProtocolError, SendError, Side};
 
 /// An exception of `aiowebsocket.exceptions`, from its constructor's arguments.
@@ -30,8 +29,13 @@ fn exception<'py>(
 const OK: [CloseCode; 3] = [CloseCode::NORMAL, CloseCode::GOING_AWAY, CloseCode::NO_STATUS];
 
 /// A panic as an exception: it must not unwind into C, and is nobody's fault but ours.
-pub(crate) fn bug() -> PyErr {
-    PanicException::new_err("bug in aiowebsocket's engine")
+pub(crate) fn bug(py: Python<'_>, told: &str) -> PyErr {
+    exception(py, &imports::ENGINE_ERROR, (told,), None)
+}
+
+/// Does what Python has called us for; a panic comes out as an exception.
+pub(crate) fn guarded<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+    panics::caught(work).unwrap_or_else(|told| Python::attach(|py| Err(bug(py, &told))))
 }
 
 pub(crate) fn connection_closed(py: Python<'_>, ending: &Ending, detail: Option<&str>) -> PyErr {
@@ -99,6 +103,7 @@ fn cause(py: Python<'_>, ending: &Ending) -> Option<PyErr> {
         Some(Cause::TimedOut) => Some(PyTimeoutError::new_err(
             "the closing handshake did not complete within close_timeout",
         )),
+        Some(Cause::Bug(told)) => Some(bug(py, told)),
         None if ending.received.is_none() => {
             Some(PyEOFError::new_err("the peer ended TCP without a Close frame"))
         }
@@ -133,6 +138,12 @@ pub(crate) fn send_error(py: Python<'_>, error: &SendError) -> PyErr {
 pub(crate) fn concurrent_receive(py: Python<'_>) -> PyErr {
     let message =
         "cannot call recv while another coroutine is already running recv or recv_streaming";
+    exception(py, &imports::CONCURRENCY_ERROR, (message,), None)
+}
+
+pub(crate) fn waits_for_itself(py: Python<'_>) -> PyErr {
+    let message = "cannot call send_threadsafe on the event loop's own thread while a send of the loop \
+        is under way: it would wait for itself; await send";
     exception(py, &imports::CONCURRENCY_ERROR, (message,), None)
 }
 

@@ -16,7 +16,12 @@ impl Import {
     }
 
     pub(crate) fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
-        self.object.import(py, self.module, self.name)
+        let object = self.object.get_or_try_init(py, || {
+            let module = py.import(self.module)?.into_any();
+            let find = |found: Bound<'py, PyAny>, name| found.getattr(name);
+            self.name.split('.').try_fold(module, find).map(Bound::unbind)
+        })?;
+        Ok(object.bind(py))
     }
 }
 
@@ -29,6 +34,7 @@ macro_rules! imports {
 imports! {
     GET_RUNNING_LOOP = "asyncio", "get_running_loop";
     CURRENT_TASK = "asyncio", "current_task";
+    RUN_FOREVER = "asyncio", "BaseEventLoop.run_forever";
     CANCELLED_ERROR = "asyncio", "CancelledError";
     MONOTONIC = "time", "monotonic";
 
@@ -39,6 +45,7 @@ imports! {
     STATS = "aiowebsocket.stats", "Stats";
 
     CERTIFICATE_ERROR = "aiowebsocket.exceptions", "CertificateError";
+    ENGINE_ERROR = "aiowebsocket.exceptions", "EngineError";
     CONCURRENCY_ERROR = "aiowebsocket.exceptions", "ConcurrencyError";
     CONNECTION_CLOSED_ERROR = "aiowebsocket.exceptions", "ConnectionClosedError";
     CONNECTION_CLOSED_OK = "aiowebsocket.exceptions", "ConnectionClosedOK";

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use super::{text, unfinished};
+use super::{errors, text, unfinished};
 use crate::drive::Payload;
 use crate::protocol::Kind;
 
@@ -35,7 +35,10 @@ impl Decode {
     pub(crate) fn object(self, py: Python<'_>, kind: Kind, payload: Payload<'_>) -> Copied {
         match payload {
             Payload::Here(payload) => self.copy(py, kind, payload),
-            Payload::Landed(landing) => self.wrap(unfinished::end(py, &*landing)),
+            Payload::Landed(landing) => match unfinished::end(landing) {
+                Some(bytes) => self.wrap(bytes),
+                None => Copied::Failed(Box::new(errors::bug(py, "a message landed elsewhere"))),
+            },
         }
     }
 

@@ -6,8 +6,10 @@ pub(crate) mod errors;
 pub(crate) mod handshake;
 pub(crate) mod imports;
 pub(crate) mod message;
+mod outcome;
 pub(crate) mod stats;
 mod text;
 pub(crate) mod unfinished;
 
 pub(crate) use message::{Copied, Decode};
+pub(crate) use outcome::Outcome;

@@ -35,13 +35,9 @@ pub(crate) fn begin(py: Python<'_>, link: &Link) {
     }
 }
 
-/// The bytes object of a message that has arrived.
-pub(crate) fn end(py: Python<'_>, landing: &dyn Landing) -> Py<PyBytes> {
-    let landing_any: &dyn Any = landing;
-    landing_any.downcast_ref::<Unfinished>().map_or_else(
-        || PyBytes::new(py, landing.payload()).unbind(),
-        |finished| finished.bytes.clone_ref(py),
-    )
+/// The bytes object of a message that has arrived; None if it was to be read to something else.
+pub(crate) fn end(landing: Box<dyn Landing>) -> Option<Py<PyBytes>> {
+    landing.into_any().downcast::<Unfinished>().ok().map(|finished| finished.bytes)
 }
 
 impl Unfinished {
@@ -69,6 +65,10 @@ impl Unfinished {
 }
 
 impl Landing for Unfinished {
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+
     fn put(&mut self, payload: &[u8]) {
         let left = self.left();
         let length = payload.len().min(left.len());

@@ -1,5 +1,5 @@
-//! What a parked operation yields to its task: a bell. It carries no message, so cancelling it loses
-//! none; the queue keeps the message until the woken task takes it.
+//! What a parked operation yields to its task. It carries no message, so cancelling it loses none; the
+//! queue keeps the message until the woken task takes it.
 //!
 //! It speaks the future protocol that `asyncio.Task` requires of what it awaits.
 
@@ -9,15 +9,15 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit, ffi};
 
-use crate::python::values::{calls, imports};
+use crate::python::values::{Outcome, calls, imports};
 
 #[pyclass(frozen, module = "aiowebsocket._core")]
 pub(crate) struct Waiter {
     event_loop: Py<PyAny>,
-    bell: Mutex<Bell>,
+    parking: Mutex<Parking>,
 }
 
-struct Bell {
+struct Parking {
     state: State,
     /// `Task` sets and clears it, to see that what it awaits was meant to be awaited.
     blocking: bool,
@@ -25,8 +25,8 @@ struct Bell {
 }
 
 enum State {
-    Silent,
-    Rung,
+    Parked,
+    Woken,
     Cancelled(Option<Py<PyAny>>),
 }
 
@@ -37,35 +37,63 @@ struct Callback {
 
 impl Waiter {
     pub(crate) fn new(py: Python<'_>, event_loop: Py<PyAny>) -> PyResult<Py<Self>> {
-        let bell = Bell { state: State::Silent, blocking: true, callbacks: Vec::with_capacity(1) };
-        Py::new(py, Self { event_loop, bell: Mutex::new(bell) })
+        Self::in_state(py, event_loop, State::Parked)
     }
 
-    pub(crate) fn is_silent(&self) -> bool {
-        matches!(self.lock().state, State::Silent)
+    /// One that has been woken already: who awaits it goes on in the loop's next iteration.
+    pub(crate) fn woken(py: Python<'_>, event_loop: Py<PyAny>) -> PyResult<Py<Self>> {
+        Self::in_state(py, event_loop, State::Woken)
+    }
+
+    fn in_state(py: Python<'_>, event_loop: Py<PyAny>, state: State) -> PyResult<Py<Self>> {
+        let parking = Parking { state, blocking: true, callbacks: Vec::with_capacity(1) };
+        Py::new(py, Self { event_loop, parking: Mutex::new(parking) })
+    }
+
+    pub(crate) fn is_parked(&self) -> bool {
+        matches!(self.lock().state, State::Parked)
     }
 
     /// Wakes whoever waits: at once where `inline`, else in the loop's next iteration. What the woken
-    /// task raises for the loop (KeyboardInterrupt, SystemExit) comes out.
-    pub(crate) fn ring(slf: &Bound<'_, Self>, inline: bool) -> PyResult<()> {
-        let callbacks = {
-            let mut bell = slf.get().lock();
-            if !matches!(bell.state, State::Silent) {
-                return Ok(());
-            }
-            bell.state = State::Rung;
-            std::mem::take(&mut bell.callbacks)
-        };
+    /// task raises for the loop (KeyboardInterrupt, SystemExit) comes out. Whom the loop does not take
+    /// stays parked, and can be woken again.
+    pub(crate) fn wake(slf: &Bound<'_, Self>, inline: bool) -> PyResult<()> {
+        let Some(callbacks) = slf.get().set(State::Woken) else { return Ok(()) };
+        let mut outcome = Outcome::default();
         for callback in callbacks {
-            if !(inline && callback.run(slf)?) {
-                callback.schedule(slf)?;
+            match if inline { callback.run(slf) } else { Ok(false) } {
+                Ok(true) => {}
+                Ok(false) => {
+                    let scheduled = callback.schedule(slf);
+                    if scheduled.is_err() {
+                        slf.get().park_again(callback);
+                    }
+                    outcome.add(scheduled);
+                }
+                Err(error) => outcome.add(Err(error)),
             }
         }
-        Ok(())
+        outcome.result()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Bell> {
-        self.bell.lock().unwrap_or_else(PoisonError::into_inner)
+    fn park_again(&self, callback: Callback) {
+        let mut parking = self.lock();
+        parking.state = State::Parked;
+        parking.callbacks.push(callback);
+    }
+
+    /// Ends the parking in this state, and gives those to be told; None where it has ended already.
+    fn set(&self, state: State) -> Option<Vec<Callback>> {
+        let mut parking = self.lock();
+        if !matches!(parking.state, State::Parked) {
+            return None;
+        }
+        parking.state = state;
+        Some(std::mem::take(&mut parking.callbacks))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Parking> {
+        self.parking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,12 +120,12 @@ impl Waiter {
         context: Option<Py<PyAny>>,
     ) -> PyResult<()> {
         let callback = Callback { function, context };
-        let mut bell = slf.get().lock();
-        if matches!(bell.state, State::Silent) {
-            bell.callbacks.push(callback);
+        let mut parking = slf.get().lock();
+        if matches!(parking.state, State::Parked) {
+            parking.callbacks.push(callback);
             return Ok(());
         }
-        drop(bell);
+        drop(parking);
         callback.schedule(slf)
     }
 
@@ -117,18 +145,12 @@ impl Waiter {
 
     #[pyo3(signature = (msg = None))]
     fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
-        let callbacks = {
-            let mut bell = slf.get().lock();
-            if !matches!(bell.state, State::Silent) {
-                return Ok(false);
-            }
-            bell.state = State::Cancelled(msg);
-            std::mem::take(&mut bell.callbacks)
-        };
+        let Some(callbacks) = slf.get().set(State::Cancelled(msg)) else { return Ok(false) };
+        let mut outcome = Outcome::default();
         for callback in callbacks {
-            callback.schedule(slf)?;
+            outcome.add(callback.schedule(slf));
         }
-        Ok(true)
+        outcome.result().map(|()| true)
     }
 
     fn cancelled(&self) -> bool {
@@ -136,15 +158,17 @@ impl Waiter {
     }
 
     fn done(&self) -> bool {
-        !self.is_silent()
+        !self.is_parked()
     }
 
     fn result(&self, py: Python<'_>) -> PyResult<()> {
-        match &self.lock().state {
-            State::Silent => Err(PyRuntimeError::new_err("nothing has happened yet")),
-            State::Rung => Ok(()),
-            State::Cancelled(message) => Err(cancelled_error(py, message.as_ref())?),
-        }
+        // Made with nothing locked, for making it may run Python code.
+        let message = match &self.lock().state {
+            State::Parked => return Err(PyRuntimeError::new_err("nothing has happened yet")),
+            State::Woken => return Ok(()),
+            State::Cancelled(message) => message.as_ref().map(|message| message.clone_ref(py)),
+        };
+        Err(cancelled_error(py, message)?)
     }
 
     fn exception(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
@@ -153,11 +177,11 @@ impl Waiter {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;
-        let Ok(bell) = self.bell.try_lock() else { return Ok(()) };
-        if let State::Cancelled(message) = &bell.state {
+        let Ok(parking) = self.parking.try_lock() else { return Ok(()) };
+        if let State::Cancelled(message) = &parking.state {
             visit.call(message)?;
         }
-        for callback in &bell.callbacks {
+        for callback in &parking.callbacks {
             visit.call(&callback.function)?;
             visit.call(&callback.context)?;
         }
@@ -165,8 +189,11 @@ impl Waiter {
     }
 
     fn __clear__(&self) {
-        let callbacks = std::mem::take(&mut self.lock().callbacks);
-        drop(callbacks);
+        let mut parking = self.lock();
+        let callbacks = std::mem::take(&mut parking.callbacks);
+        let state = std::mem::replace(&mut parking.state, State::Woken);
+        drop(parking);
+        drop((callbacks, state));
     }
 }
 
@@ -197,7 +224,7 @@ impl Callback {
     }
 }
 
-fn cancelled_error(py: Python<'_>, message: Option<&Py<PyAny>>) -> PyResult<PyErr> {
+fn cancelled_error(py: Python<'_>, message: Option<Py<PyAny>>) -> PyResult<PyErr> {
     let class = imports::CANCELLED_ERROR.get(py)?;
     let error = match message {
         Some(message) => class.call1((message,))?,

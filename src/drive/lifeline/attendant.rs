@@ -1,4 +1,4 @@
-//! The lifeline attends a link: reads, answers and writes in the place of an event loop, for a while
+//! The lifeline serves a link: reads, answers and writes in the place of an event loop, for a while
 //! where the loop has stalled, or for good where the loop cannot watch sockets.
 //!
 //! It watches a descriptor of its own, so that what the loop watches is not touched.
@@ -10,31 +10,24 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
-use tokio::io::Interest;
+use tokio::io::Interest as Readiness;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use super::{Link, handle};
+use super::{Interest, Ward, handle};
 
-/// Ends with its drop, and by then no longer holds the socket.
-pub(in crate::drive) struct Attendance {
+/// The task that serves it. Ends with its drop, and by then no longer holds the socket.
+pub(in crate::drive) struct Attendant {
     socket: Option<Arc<TcpStream>>,
     call: Arc<Notify>,
     task: AbortHandle,
     process: u32,
 }
 
-/// What the link wants of whoever attends it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::drive) struct Attention {
-    pub(in crate::drive) read: bool,
-    pub(in crate::drive) write: bool,
-}
-
-impl Attendance {
+impl Attendant {
     pub(in crate::drive) fn start(
-        link: Weak<Link>,
+        ward: Weak<dyn Ward>,
         socket: &std::net::TcpStream,
     ) -> io::Result<Self> {
         let runtime = handle()?;
@@ -43,7 +36,7 @@ impl Attendance {
             Arc::new(TcpStream::from_std(socket.try_clone()?)?)
         };
         let call = Arc::new(Notify::new());
-        let task = runtime.spawn(attend(link, Arc::downgrade(&socket), Arc::clone(&call)));
+        let task = runtime.spawn(serve(ward, Arc::downgrade(&socket), Arc::clone(&call)));
         let process = std::process::id();
         Ok(Self { socket: Some(socket), call, task: task.abort_handle(), process })
     }
@@ -54,7 +47,7 @@ impl Attendance {
     }
 }
 
-impl Drop for Attendance {
+impl Drop for Attendant {
     fn drop(&mut self) {
         if self.process == std::process::id() {
             self.task.abort();
@@ -65,35 +58,35 @@ impl Drop for Attendance {
     }
 }
 
-impl fmt::Debug for Attendance {
+impl fmt::Debug for Attendant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attendance").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("Attendant").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
 
-/// Until the link is closed, gone, or attended by its loop again.
-async fn attend(link: Weak<Link>, socket: Weak<TcpStream>, call: Arc<Notify>) {
-    while let Some(wanted) = link.upgrade().and_then(|link| link.attention()) {
+/// Until the link is closed, gone, or served by its loop again.
+async fn serve(ward: Weak<dyn Ward>, socket: Weak<TcpStream>, call: Arc<Notify>) {
+    while let Some(wanted) = ward.upgrade().and_then(|ward| ward.interest()) {
         let ready = ready(&socket, wanted, &call).await;
-        let (Some(link), Some(socket)) = (link.upgrade(), socket.upgrade()) else { return };
+        let (Some(ward), Some(socket)) = (ward.upgrade(), socket.upgrade()) else { return };
         if ready.read {
-            let _drained = socket.try_io(Interest::READABLE, || link.attend_input());
+            let _drained = socket.try_io(Readiness::READABLE, || ward.serve_input());
         }
         if ready.write {
-            let _full = socket.try_io(Interest::WRITABLE, || link.attend_output());
+            let _full = socket.try_io(Readiness::WRITABLE, || ward.serve_output());
         }
-        drop((link, socket));
+        drop((ward, socket));
         // One link with much to read is not to keep the others waiting.
         tokio::task::yield_now().await;
     }
 }
 
 /// Waits for what is wanted, or until that may have changed. The socket is not held meanwhile.
-async fn ready(socket: &Weak<TcpStream>, wanted: Attention, call: &Notify) -> Attention {
+async fn ready(socket: &Weak<TcpStream>, wanted: Interest, call: &Notify) -> Interest {
     let mut called = pin!(call.notified());
     poll_fn(|context| {
-        let Some(socket) = socket.upgrade() else { return Poll::Ready(Attention::default()) };
-        let ready = Attention {
+        let Some(socket) = socket.upgrade() else { return Poll::Ready(Interest::default()) };
+        let ready = Interest {
             read: wanted.read && socket.poll_read_ready(context).is_ready(),
             write: wanted.write && socket.poll_write_ready(context).is_ready(),
         };

@@ -1,0 +1,76 @@
+//! What comes in: messages that have arrived, whole or in parts, and where a long one is read to.
+
+use super::Link;
+use crate::drive::landing::{Landing, Payload};
+use crate::protocol::{Chunk, Kind};
+
+/// What there is to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken<R> {
+    /// A message, and whether the loop is to watch for more.
+    Message(R, bool),
+    /// No message; `over` says that none will come any more, `read` whether the loop is to watch.
+    Nothing { over: bool, read: bool },
+}
+
+impl Link {
+    /// Takes the oldest message: `read` makes the one copy of its payload.
+    pub fn take<R>(&self, read: impl FnOnce(Kind, Payload<'_>) -> R) -> Taken<R> {
+        let mut read = Some(read);
+        self.enter(|open| {
+            let taken = read.take().and_then(|read| open.take(read));
+            open.taken(taken)
+        })
+    }
+
+    /// Takes the oldest messages, one at least and `most` at most.
+    pub fn take_many<R>(
+        &self,
+        most: usize,
+        mut read: impl FnMut(Kind, Payload<'_>) -> R,
+    ) -> Taken<Vec<R>> {
+        self.enter(|open| {
+            let count = open.engine.queued().min(most);
+            let mut messages = Vec::with_capacity(count);
+            while messages.len() < count
+                && let Some(message) = open.take(&mut read)
+            {
+                messages.push(message);
+            }
+            let taken = (!messages.is_empty()).then_some(messages);
+            open.taken(taken)
+        })
+    }
+
+    /// Takes what has arrived of the oldest message, whole or not; `read` is told whether that is its end.
+    pub fn take_chunk<R>(&self, read: impl FnOnce(Kind, Payload<'_>, bool) -> R) -> Taken<R> {
+        let mut read = Some(read);
+        self.enter(|open| {
+            open.bring_back();
+            let Some(read) = read.take() else { return open.taken(None) };
+            let taken = if open.engine.has_landed() {
+                open.take(|kind, payload| read(kind, payload, true))
+            } else {
+                open.engine.take_chunk(|Chunk { kind, payload, fin }| {
+                    read(kind, Payload::Here(payload), fin)
+                })
+            };
+            open.taken(taken)
+        })
+    }
+
+    /// How long the message is whose rest may be read to another place.
+    pub fn landable(&self) -> Option<usize> {
+        self.enter(|open| open.landable().map(|landable| landable.length))
+    }
+
+    /// Reads the rest of the message of that length to this place, which is given back if the message is
+    /// no longer the one under way.
+    pub fn land(&self, length: usize, landing: Box<dyn Landing>) -> Option<Box<dyn Landing>> {
+        let mut landing = Some(landing);
+        self.enter(|open| match landing.take() {
+            Some(landing) => open.land(length, landing),
+            None => None,
+        })
+    }
+}

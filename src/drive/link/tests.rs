@@ -1,0 +1,94 @@
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use super::*;
+use crate::drive::open::Cause;
+use crate::drive::senders::Share;
+use crate::protocol::{Kind, Overflow};
+
+const CARE: Care =
+    Care { write_limit: 1024, sweep: lifeline::LONGEST_SWEEP, app_stall_timeout: None };
+const FIRST: Line = Line { ticket: None, share: Share::Whole, more: false };
+
+fn link() -> (Arc<Link>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let (peer, _) = listener.accept().unwrap();
+    let config = Config {
+        max_size: 1 << 20,
+        max_buffered: 1 << 20,
+        overflow: Overflow::Block,
+        close_timeout: None,
+        ping_interval: None,
+        ping_timeout: None,
+        deflate: None,
+        trace: false,
+    };
+    (Link::new(Stream::plain(ours), &[], &config, CARE), peer)
+}
+
+fn frame(payload: &[u8]) -> Frame<'_> {
+    Frame { kind: Kind::Binary, fin: true, payload, compress: None }
+}
+
+/// Reads until there is a message.
+fn receive(link: &Link) {
+    while link.queued() == 0 {
+        link.receive();
+        thread::yield_now();
+    }
+}
+
+/// Sends until there is no room any more.
+fn fill(link: &Link) {
+    while matches!(link.send(frame(&[0; 4096]), FIRST, Flush::Now), Ok(Sent::Yes(wants)) if wants.room)
+    {
+    }
+}
+
+#[test]
+fn a_bug_behind_the_door_fails_the_connection_and_is_told() {
+    panics::silence();
+    let (link, mut peer) = link();
+    peer.write_all(b"\x82\x01a\x82\x01b").unwrap();
+    receive(&link);
+    let taken = link.take(|_, _| -> u8 { panic!("of the test") });
+    assert_eq!(taken, Taken::Nothing { over: true, read: false });
+    assert!(link.wants().closed);
+    let Some(Cause::Bug(told)) = link.ending().cause else { unreachable!() };
+    assert!(told.starts_with("of the test") && told.contains("tests.rs"), "{told}");
+    assert_eq!(link.send(frame(b"x"), FIRST, Flush::Now), Err(SendError::Closed));
+    link.release();
+    // Aborted: what it reads is an error, or the end.
+    assert!(!peer.read(&mut [0; 8]).is_ok_and(|length| length > 0));
+}
+
+#[test]
+fn a_later_send_does_not_overtake_one_that_waits() {
+    let (link, mut peer) = link();
+    fill(&link);
+    let Ok(Sent::Waits(first)) = link.send(frame(b"first"), FIRST, Flush::Now) else {
+        unreachable!();
+    };
+    let drained = thread::spawn(move || {
+        let mut all = Vec::new();
+        peer.read_to_end(&mut all).map(|_| all)
+    });
+    while !link.flush().room {
+        thread::yield_now();
+    }
+    assert_eq!(link.wants().turn, Some(first));
+    let Ok(Sent::Waits(second)) = link.send(frame(b"second"), FIRST, Flush::Now) else {
+        unreachable!();
+    };
+    let again = Line { ticket: Some(first), ..FIRST };
+    let Ok(Sent::Yes(wants)) = link.send(frame(b"first"), again, Flush::Now) else {
+        unreachable!()
+    };
+    assert_eq!(wants.turn, Some(second));
+    assert_eq!(link.leave_line(second).turn, None);
+    link.abandon(CloseCode::GOING_AWAY);
+    drained.join().unwrap().unwrap();
+}

@@ -1,0 +1,75 @@
+//! What the engine tells beside messages: frames for the log, and Pongs for whoever waits for them.
+
+use std::time::Duration;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyFloat, PyString};
+
+use super::Driver;
+use crate::drive::Wants;
+use crate::protocol::{Event, FrameRecord};
+use crate::python::values::{Outcome, calls};
+
+impl Driver {
+    pub(crate) fn hand_out_events(&self, py: Python<'_>, wants: Wants) -> PyResult<()> {
+        if !wants.events {
+            return Ok(());
+        }
+        let mut outcome = Outcome::default();
+        for event in self.link.events() {
+            outcome.add(match event {
+                Event::Frame(record) => self.log(py, &record),
+                Event::Pong { id, latency } => self.answer_ping(py, id, latency),
+            });
+        }
+        outcome.result()
+    }
+
+    fn log(&self, py: Python<'_>, record: &FrameRecord) -> PyResult<()> {
+        let (format, record) = (intern!(py, "%s"), PyString::new(py, &record.to_string()));
+        let arguments = [format.as_any(), record.as_any()];
+        calls::call_method(self.logger.bind(py), intern!(py, "debug"), arguments, None).map(drop)
+    }
+
+    fn answer_ping(&self, py: Python<'_>, id: u64, latency: Duration) -> PyResult<()> {
+        let answered = {
+            let pings = &mut self.desk().pings;
+            let position = pings.iter().position(|(waiting, _)| *waiting == id);
+            position.map(|position| pings.remove(position).1)
+        };
+        if let Some(future) = answered
+            && !is_done(py, &future)?
+        {
+            let latency = PyFloat::new(py, latency.as_secs_f64());
+            let set_result = intern!(py, "set_result");
+            calls::call_method(future.bind(py), set_result, [latency.as_any()], None)?;
+        }
+        Ok(())
+    }
+
+    /// No Pong will come any more.
+    pub(super) fn fail_pings(&self, py: Python<'_>) -> PyResult<()> {
+        let pings = std::mem::take(&mut self.desk().pings);
+        let mut outcome = Outcome::default();
+        for (_, future) in pings {
+            outcome.add(self.fail_ping(py, &future));
+        }
+        outcome.result()
+    }
+
+    fn fail_ping(&self, py: Python<'_>, future: &Py<PyAny>) -> PyResult<()> {
+        if is_done(py, future)? {
+            return Ok(());
+        }
+        let error = self.closed_error(py).into_value(py).into_bound(py).into_any();
+        let set_exception = intern!(py, "set_exception");
+        calls::call_method(future.bind(py), set_exception, [&error], None)?;
+        // Done already, so this only says that nobody has to look at the exception.
+        future.call_method0(py, intern!(py, "cancel")).map(drop)
+    }
+}
+
+fn is_done(py: Python<'_>, future: &Py<PyAny>) -> PyResult<bool> {
+    future.call_method0(py, intern!(py, "done"))?.is_truthy(py)
+}

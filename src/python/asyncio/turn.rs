@@ -1,0 +1,56 @@
+//! The loop's turn: a task that never has to wait is stopped after some milliseconds, so that the loop's
+//! other tasks and callbacks run, however long the queue and however slow the task.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::drive::coarse_now;
+
+/// A message takes microseconds, a turn of the loop some tens of them: one in so long a time costs nothing,
+/// and twice as long is soon enough for anybody.
+const LENGTH: Duration = Duration::from_millis(10);
+
+#[derive(Default)]
+pub(crate) struct Turn {
+    /// When it began, in nanoseconds of the coarse clock.
+    began: AtomicU64,
+    /// The loop has been asked to say when it comes by, and has not yet.
+    asked: AtomicBool,
+}
+
+/// What is to be done about the turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    Nothing,
+    /// The loop is to be asked to say when it comes by: the task may have waited elsewhere meanwhile.
+    Ask,
+    /// It has been asked, and has not come: the task is to wait for it.
+    Pause,
+}
+
+impl Turn {
+    /// The loop has come by.
+    pub(crate) fn begin(&self) {
+        self.began.store(now(), Ordering::Relaxed);
+    }
+
+    /// The loop has come by and says so, as it was asked to.
+    pub(crate) fn answered(&self) {
+        self.asked.store(false, Ordering::Relaxed);
+        self.begin();
+    }
+
+    pub(crate) fn due(&self) -> Due {
+        let now = now();
+        let length = now.saturating_sub(self.began.load(Ordering::Relaxed));
+        if u128::from(length) < LENGTH.as_nanos() {
+            return Due::Nothing;
+        }
+        self.began.store(now, Ordering::Relaxed);
+        if self.asked.swap(true, Ordering::Relaxed) { Due::Pause } else { Due::Ask }
+    }
+}
+
+fn now() -> u64 {
+    u64::try_from(coarse_now().as_nanos()).unwrap_or(u64::MAX)
+}
