@@ -51,7 +51,7 @@ def test_help_tells_how_to_use_the_original_face() -> None:
         assert word in text
 
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROOF = re.compile(r"`([\w/]+\.(?:py|rs))::(\w+)(?:\[([^\]`]+)\])?`")
 
 
@@ -64,10 +64,8 @@ def proofs() -> list[tuple[str, str, str]]:
 def test_every_test_that_the_rules_name_exists() -> None:
     missing = []
     for path, name, case in proofs():
-        file = next(
-            (each for each in (ROOT / "tests" / path, ROOT / "src" / path) if each.exists()), None
-        )
-        text = file.read_text("utf-8") if file else ""
+        files = [each for folder in ("tests", "src") for each in (ROOT / folder).rglob(path)]
+        text = files[0].read_text("utf-8") if len(files) == 1 else ""
         defined = re.search(rf"(?:def|fn) {name}\b", text)
         if not defined or f'"{case}' not in text + '"':
             missing.append(f"{path}::{name}[{case}]")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from peers.process import ServerProcess
     from peers.raw import Session
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 # The examples, each with the test that runs it; helper programs and the documents' own included.
 COVERED = {
