@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
     from conftest import MakeRawPeer
 
-both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
-
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_close_sends_its_code_and_reason_and_waits_for_the_answer(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -41,7 +39,7 @@ async def test_close_sends_its_code_and_reason_and_waits_for_the_answer(
     assert (frame.close_code, frame.close_reason) == (4000, "b\u00e9")
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 @pytest.mark.parametrize(
     ("code", "error"),
     [
@@ -90,7 +88,7 @@ async def test_a_close_without_a_code_is_told_as_1005(raw_peer: MakeRawPeer) -> 
     assert peer.sessions[0].frames[0].close_code in (None, 1000)
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_a_parked_recv_ends_when_another_task_closes(raw_peer: MakeRawPeer) -> None:
     ws = await connect(raw_peer(Session.open).uri)
     receiving = asyncio.ensure_future(ws.recv())
@@ -132,7 +130,7 @@ async def test_what_follows_the_peers_close_is_ignored(raw_peer: MakeRawPeer) ->
         assert raised.value.rcvd == Close(1000, "")
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_close_is_repeatable_and_does_nothing_the_second_time(raw_peer: MakeRawPeer) -> None:
     peer = raw_peer(Session.open)
     ws = await connect(peer.uri)
@@ -178,7 +176,7 @@ def end_with_reset(session: Session) -> None:
     session.reset()
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 @pytest.mark.parametrize("end", [end_with_fin, end_in_mid_frame, end_with_reset])
 async def test_a_connection_broken_off_is_1006_at_once(
     raw_peer: MakeRawPeer, end: Callable[[Session], Any]
@@ -211,7 +209,7 @@ async def test_a_connection_broken_off_is_1006_at_once(
     await peer.report()
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_the_client_ends_its_side_too_when_the_peer_half_closes(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -298,7 +296,7 @@ async def test_the_deadline_of_closing_holds_while_the_peer_sends_on_and_on(
     assert ws.close_code == 1006
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_wait_closed_ends_with_the_connection(raw_peer: MakeRawPeer) -> None:
     def script(session: Session) -> None:
         session.open()
@@ -348,7 +346,7 @@ async def test_close_in_the_middle_of_a_fragmented_message_is_1011(raw_peer: Mak
     assert received == [(frames.CLOSE, 1011)]
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_the_peer_sees_our_close_and_then_the_end_of_tcp(raw_peer: MakeRawPeer) -> None:
     """The server closes TCP first (RFC 6455 7.1.1), so the client's end is a FIN, not a reset."""
     peer = raw_peer(Session.open)

@@ -21,15 +21,13 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import RawPeer, Session
 
-both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
-
 
 def no_answer_to_close(session: Session) -> str:
     session.open()
     return session.wait_for_end()
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 @pytest.mark.parametrize("max_buffered", [2**10, 2**20], ids=["reading-paused", "reading"])
 async def test_what_arrived_before_a_reset_is_received_though_many_reads_are_needed(
     raw_peer: MakeRawPeer, max_buffered: int
@@ -70,7 +68,7 @@ async def receive_into(received: list[str | bytes], ws: ClientConnection) -> Non
         received.append(await ws.recv())
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_a_reset_ends_a_close_that_waits(raw_peer: MakeRawPeer) -> None:
     def script(session: Session) -> None:
         session.open()
@@ -89,7 +87,7 @@ async def test_a_reset_ends_a_close_that_waits(raw_peer: MakeRawPeer) -> None:
 
 
 @pytest.mark.loop_drives
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_the_deadline_of_closing_holds_though_the_loop_watches_the_socket_no_more(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -105,7 +103,7 @@ async def test_the_deadline_of_closing_holds_though_the_loop_watches_the_socket_
     assert await peer.report() in ("FIN", "RST")
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 def test_the_deadline_of_closing_holds_though_the_loop_is_closed(
     loop_kind: str, raw_peer: MakeRawPeer
 ) -> None:

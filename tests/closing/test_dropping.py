@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from peers.process import ServerProcess
     from peers.raw import RawPeer
 
-pytestmark = [
-    pytest.mark.parametrize("scheme", ["ws", "wss"]),
-    pytest.mark.parametrize("face", ["connect", "AioWebSocket"]),
-]
+pytestmark = pytest.mark.every("scheme", "face")
 
 needs_descriptors = pytest.mark.skipif(
     not os.path.isdir("/dev/fd"), reason="this system does not tell which descriptors are open"

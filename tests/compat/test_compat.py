@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from conftest import MakeRawPeer
 
-both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
-
 
 def hello(session: Session) -> None:
     session.open()
@@ -79,13 +77,13 @@ async def test_row_ssl_none_goes_by_the_scheme(raw_peer: MakeRawPeer) -> None:
         assert await aws.manipulator.receive() == b"hello"
 
 
-@pytest.mark.parametrize("scheme", ["wss"])
+@pytest.mark.only(scheme="wss")
 async def test_row_ssl_none_with_wss_is_tls(raw_peer: MakeRawPeer) -> None:
     async with AioWebSocket(raw_peer(hello).uri) as aws:
         assert await aws.manipulator.receive() == b"hello"
 
 
-@pytest.mark.parametrize("scheme", ["wss"])
+@pytest.mark.only(scheme="wss")
 @pytest.mark.parametrize("written", ["ws", "wss"])
 async def test_row_ssl_true_is_tls_whatever_the_scheme(raw_peer: MakeRawPeer, written: str) -> None:
     uri = raw_peer(hello).uri.replace("wss", written, 1)
@@ -100,7 +98,7 @@ async def test_row_ssl_false_with_wss_is_a_value_error(raw_peer: MakeRawPeer) ->
     assert peer.connections == 0
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_row_schemes_http_is_ws_and_https_is_wss(raw_peer: MakeRawPeer) -> None:
     async with AioWebSocket(raw_peer(hello).uri.replace("ws", "http", 1)) as aws:
         assert await aws.manipulator.receive() == b"hello"
@@ -111,7 +109,7 @@ async def test_row_schemes_other_is_a_value_error(uri: str) -> None:
     assert isinstance(await opened_then_failed(uri), ValueError)
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_row_timeout_covers_the_handshake_and_is_two_errors_in_one(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -187,7 +185,7 @@ async def test_row_manipulator_and_converse_are_none_before_connect(raw_peer: Ma
         assert aws.manipulator is aws.converse
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_row_create_connection_and_close_connection_without_async_with(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -286,7 +284,7 @@ async def test_row_garbage_or_eof_is_a_handshake_error_and_a_connection_error(
     assert isinstance(error, ConnectionError)
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_row_leaving_async_with_is_a_real_closing_handshake(raw_peer: MakeRawPeer) -> None:
     peer = raw_peer(hello)
     async with AioWebSocket(peer.uri) as aws:

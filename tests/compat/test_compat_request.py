@@ -157,7 +157,7 @@ async def test_row_union_header_works_with_browser_headers_pasted_whole(
             assert await aws.manipulator.receive() == b"x" * size
 
 
-@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.every("scheme")
 async def test_row_default_headers_origin_host_and_user_agent(
     raw_peer: MakeRawPeer, scheme: str
 ) -> None:

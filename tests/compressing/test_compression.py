@@ -123,7 +123,7 @@ async def test_the_original_face_offers_compression_only_when_asked(raw_peer: Ma
     assert offers == [[], [any_window], ["permessage-deflate"], ["permessage-deflate"]]
 
 
-@pytest.mark.parametrize("face", ["connect", "AioWebSocket"])
+@pytest.mark.every("face")
 async def test_headers_pasted_from_a_browser_negotiate_compression(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
@@ -408,15 +408,15 @@ def test_a_wrong_option_is_refused_where_it_is_written(
         PerMessageDeflate(**options)
 
 
-@pytest.mark.parametrize("face", [connect, AioWebSocket])
+@pytest.mark.parametrize("make", [connect, AioWebSocket])
 @pytest.mark.parametrize(
     ("compression", "error"), [("gzip", ValueError), (True, TypeError), (15, TypeError)], ids=str
 )
 def test_another_compression_is_refused(
-    face: Callable[..., object], compression: object, error: type[Exception]
+    make: Callable[..., object], compression: object, error: type[Exception]
 ) -> None:
     with pytest.raises(error, match="compression is 'deflate', None or PerMessageDeflate"):
-        face("ws://localhost", compression=compression)
+        make("ws://localhost", compression=compression)
 
 
 def test_options_are_values() -> None:

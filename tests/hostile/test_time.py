@@ -13,23 +13,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 import aiowebsocket
+from faces import FACES
 
 from . import stalls
 from .attacker import port_name
-from .faces import FACES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from faces import Client
     from peers.process import ServerProcess
     from peers.raw import Script
 
-    from .faces import Client
-
-pytestmark = [
-    pytest.mark.parametrize("scheme", ["ws", "wss"]),
-    pytest.mark.parametrize("face", FACES),
-]
+pytestmark = pytest.mark.every("scheme", "face")
 
 TIMEOUT = 0.5
 # An answer is to have come before the deadline, on a machine that stands still for a while too.

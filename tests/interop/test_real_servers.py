@@ -51,7 +51,7 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 every_server = pytest.mark.parametrize("server", SERVERS, indirect=True)
 fragmenting_server = pytest.mark.parametrize("server", FRAGMENTING, indirect=True)
-pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
+pytestmark = pytest.mark.every("scheme")
 
 
 def binary_of(length: int) -> bytes:

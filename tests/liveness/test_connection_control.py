@@ -20,7 +20,7 @@ def type_name(value: object) -> str:
     return type(value).__name__
 
 
-pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
+pytestmark = pytest.mark.every("scheme")
 
 
 async def test_awaiting_a_ping_gives_the_latency_in_seconds(raw_peer: MakeRawPeer) -> None:

@@ -11,7 +11,7 @@ import pytest
 import event_loops
 from aiowebsocket import AioWebSocket, ConnectionClosedOK, State, connect
 from blocking import block_until, sleep, until
-from faces import both_faces, opened
+from faces import opened
 from failures import assert_readable
 from peers import frames
 from peers.frames import CLOSE, PONG
@@ -21,15 +21,13 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import Session
 
-both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
-
 
 def open_until_the_end(session: Session) -> str:
     session.open()
     return session.wait_for_end()
 
 
-@both_faces
+@pytest.mark.every("face")
 def test_a_loop_that_cannot_watch_sockets_says_so_and_keeps_none(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
@@ -45,8 +43,7 @@ def test_a_loop_that_cannot_watch_sockets_says_so_and_keeps_none(
     assert peer.result() in ("FIN", "RST")
 
 
-@both_schemes
-@both_faces
+@pytest.mark.every("scheme", "face")
 async def test_the_lifeline_echoes(raw_peer: MakeRawPeer, face: str) -> None:
     async with opened(face, raw_peer(echo).uri, driver="lifeline") as ws:
         for size in (0, 1, 125, 126, 2**16, 2**20):
@@ -57,7 +54,7 @@ async def test_the_lifeline_echoes(raw_peer: MakeRawPeer, face: str) -> None:
     assert ws.connection.close_code == 1000
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_the_lifeline_reads_a_flood_of_long_messages(raw_peer: MakeRawPeer) -> None:
     """In steps that end anywhere within a TLS record."""
     sizes = [2**20 - number * 977 for number in range(40)]
@@ -73,7 +70,7 @@ async def test_the_lifeline_reads_a_flood_of_long_messages(raw_peer: MakeRawPeer
             assert await ws.recv() == bytes([number]) * size
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_the_lifeline_waits_for_a_slow_consumer_and_loses_nothing(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -98,7 +95,7 @@ async def test_the_lifeline_waits_for_a_slow_consumer_and_loses_nothing(
         await asyncio.wait_for(until(peer.go.is_set), 5)
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_the_lifeline_writes_what_waits_for_a_peer_that_does_not_read(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -118,7 +115,7 @@ async def test_the_lifeline_writes_what_waits_for_a_peer_that_does_not_read(
     assert [frame.payload for frame in peer.sessions[0].frames[:-1]] == [bytes(2**24), b"end"]
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_the_lifeline_wakes_a_receiver_for_each_message_and_for_the_end(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
@@ -146,7 +143,7 @@ async def test_the_lifeline_wakes_a_receiver_for_each_message_and_for_the_end(
             await asyncio.wait_for(receiving, 5)
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_the_lifeline_keeps_the_deadline_of_closing(raw_peer: MakeRawPeer) -> None:
     peer = raw_peer(open_until_the_end)
     ws = await connect(peer.uri, driver="lifeline", close_timeout=0.2)
@@ -177,7 +174,7 @@ async def test_the_lifeline_needs_no_loop_to_read_and_to_answer(raw_peer: MakeRa
     assert ws.state is State.CLOSED
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_auto_takes_the_loop_where_that_can_watch_and_else_the_lifeline(
     raw_peer: MakeRawPeer, face: str, loop_kind: str
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 import aiowebsocket
 from aiowebsocket import AioWebSocket, Close, ConnectionClosedError, connect
 from blocking import block_until, until
-from faces import both_faces, opened
+from faces import opened
 from failures import assert_readable
 from peers import frames
 from peers.frames import CLOSE, PING, Frame
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import Session
 
-both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
 OVERDUE = Close(1011, "keepalive ping timeout")
 # Where the connection is to live, the timeout is longer than a busy machine may stand still.
@@ -72,7 +71,7 @@ async def assert_pong_is_overdue(receiving: Any) -> None:
     assert_readable(raised.value.__cause__, "ping_timeout", "no pong")
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_pings_leave_at_the_interval_and_never_before(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
@@ -95,7 +94,7 @@ async def test_pings_leave_at_the_interval_and_never_before(
     assert 4 * 0.1 * EARLY <= seconds < 10
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_pongs_keep_the_connection_and_tell_its_latency(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
@@ -118,8 +117,7 @@ async def test_pongs_keep_the_connection_and_tell_its_latency(
         assert ws.connection.latency == stats.latency
 
 
-@both_schemes
-@both_faces
+@pytest.mark.every("scheme", "face")
 async def test_a_pong_that_does_not_come_ends_what_waits_for_a_message(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
@@ -133,7 +131,7 @@ async def test_a_pong_that_does_not_come_ends_what_waits_for_a_message(
     assert (close.close_code, close.close_reason) == (1011, "keepalive ping timeout")
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_the_time_is_kept_while_the_loop_is_blocked(raw_peer: MakeRawPeer) -> None:
     peer = raw_peer(never_answers)
     async with connect(peer.uri, ping_interval=0.1, ping_timeout=0.2) as ws:
@@ -172,7 +170,7 @@ async def test_without_a_timeout_unanswered_pings_go_on(raw_peer: MakeRawPeer) -
         assert 0 < ws.latency < 5
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_who_does_not_receive_for_long_loses_neither_connection_nor_messages(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -300,7 +298,7 @@ def test_connect_pings_by_default_and_the_original_does_not() -> None:
     assert by_original["ping_interval"].default is None
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_without_an_interval_nothing_is_sent(raw_peer: MakeRawPeer, face: str) -> None:
     def script(session: Session) -> None:
         session.open()

@@ -18,7 +18,7 @@ import pytest
 import aiowebsocket
 from aiowebsocket import ConnectionClosedError, ConnectionClosedOK, State, connect
 from blocking import block_until, hold_the_interpreter, sleep, until
-from faces import both_faces, opened
+from faces import opened
 from failures import assert_readable
 from peers import deflate, frames
 from peers.frames import CLOSE, PONG
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from peers.process import ServerProcess
     from peers.raw import Session
 
-both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
 # A loop is looked after each quarter of ping_timeout, so that these tests need not take seconds; no
@@ -103,7 +102,7 @@ async def assert_works(ws: Any) -> None:
     assert ws.close_code == 1000
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_one_call_that_holds_the_interpreter_harms_nothing(
     demanding_server: ServerProcess, scheme: str
 ) -> None:
@@ -138,7 +137,7 @@ def told_of(server: ServerProcess, name: uuid.UUID) -> socket.socket:
     return line
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_no_more_than_max_buffered_is_read_in_advance_and_nothing_is_lost(
     raw_peer: MakeRawPeer, loop_kind: str
 ) -> None:
@@ -161,7 +160,7 @@ async def test_no_more_than_max_buffered_is_read_in_advance_and_nothing_is_lost(
         assert await receive(ws, len(messages)) == messages
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_a_task_that_waits_gets_its_message_after_the_stall(raw_peer: MakeRawPeer) -> None:
     def script(session: Session) -> None:
         session.open()
@@ -262,7 +261,7 @@ async def test_a_compressed_connection_is_served_too(raw_peer: MakeRawPeer, loop
         assert await receive(ws, 100) == messages
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_a_reset_during_the_stall_is_an_error_behind_the_messages(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -285,7 +284,7 @@ async def test_a_reset_during_the_stall_is_an_error_behind_the_messages(
         assert ws.stats.messages_received == 1
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_an_application_that_is_dead_does_not_look_alive_for_ever(
     raw_peer: MakeRawPeer, face: str
 ) -> None:

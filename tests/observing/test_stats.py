@@ -13,7 +13,7 @@ import pytest
 import aiowebsocket
 from aiowebsocket import Stats, connect
 from blocking import block_until, sleep, until
-from faces import both_faces, opened
+from faces import opened
 from peers import deflate, frames
 from peers.scripts import sends
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import Session
 
-both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
 # What a queued message counts beside its bytes, and what masking adds to a frame of ours.
@@ -36,7 +35,7 @@ def sent_of(stats: Stats) -> tuple[int, int, int]:
     return stats.messages_sent, stats.bytes_sent, stats.wire_bytes_sent
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_all_begins_at_nothing(raw_peer: MakeRawPeer, face: str) -> None:
     peer = raw_peer(lambda session: session.open())
     async with opened(face, peer.uri) as ws:
@@ -46,8 +45,7 @@ async def test_all_begins_at_nothing(raw_peer: MakeRawPeer, face: str) -> None:
         assert ws.connection.last_received_at is None
 
 
-@both_schemes
-@both_faces
+@pytest.mark.every("scheme", "face")
 async def test_messages_fragments_and_control_frames_are_counted(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
@@ -101,7 +99,7 @@ async def test_messages_fragments_and_control_frames_are_counted(
     assert sent_of(stats) == (3, 130, pongs + 150 + 2 + KEY + 2)
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_compressed_traffic_tells_its_ratio(raw_peer: MakeRawPeer, face: str) -> None:
     message = b"again and again " * 100
     compressed, plain = deflate.binary(message), frames.binary(b"short")
@@ -235,8 +233,7 @@ async def test_the_time_since_the_last_byte_grows_until_one_comes(raw_peer: Make
         assert after <= time.monotonic() - went
 
 
-@both_schemes
-@both_faces
+@pytest.mark.every("scheme", "face")
 async def test_the_arrival_of_a_message_is_taken_at_the_socket(
     raw_peer: MakeRawPeer, face: str
 ) -> None:

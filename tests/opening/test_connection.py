@@ -18,7 +18,7 @@ from peers.raw import PATIENCE, Session
 if TYPE_CHECKING:
     from conftest import MakeRawPeer
 
-pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
+pytestmark = pytest.mark.every("scheme")
 
 
 def greet(session: Session) -> None:

@@ -48,7 +48,7 @@ def end_with_close_notify(session: Session) -> None:
     session.hang_up()
 
 
-@pytest.mark.parametrize("scheme", ["wss"])
+@pytest.mark.only(scheme="wss")
 @pytest.mark.parametrize(
     ("end", "cause"),
     [
@@ -114,7 +114,7 @@ class BioSession:
         assert self.outgoing.pending
 
 
-@pytest.mark.parametrize("scheme", ["wss"])
+@pytest.mark.only(scheme="wss")
 async def test_a_record_for_which_one_read_has_no_room_is_read_to_its_end(
     raw_peer: MakeRawPeer,
 ) -> None:

@@ -61,7 +61,7 @@ ENDLESS_HEADS = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.every("scheme")
 @pytest.mark.parametrize("name", ENDLESS_HEADS)
 async def test_a_head_of_many_mebibytes_is_not_read_to_its_end(
     raw_peer: MakeRawPeer, name: str
@@ -88,7 +88,7 @@ async def test_a_head_of_many_mebibytes_is_not_read_to_its_end(
     assert await peer.report() < 2**24
 
 
-@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.every("scheme")
 @pytest.mark.parametrize("part", [b"", b"HTTP/1.1 101 Switching Protocols\r\nUpgr"])
 async def test_invalid_message_at_once_when_the_response_ends_early(
     raw_peer: MakeRawPeer, part: bytes
@@ -106,7 +106,7 @@ async def test_invalid_message_at_once_when_the_response_ends_early(
     assert_readable(error, peer.host)
 
 
-@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.every("scheme")
 @pytest.mark.parametrize("part", [b"", b"HTTP/1.1 101 Switching Protocols\r\nUpgr"])
 async def test_connect_error_at_once_when_the_connection_is_reset(
     raw_peer: MakeRawPeer, part: bytes
@@ -142,7 +142,7 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.every("scheme")
 @pytest.mark.parametrize("name", REFUSALS)
 async def test_invalid_status_carries_the_response_and_the_start_of_its_body(
     raw_peer: MakeRawPeer, name: str
@@ -292,7 +292,7 @@ async def test_redirect_error_when_a_server_leads_in_circles(
     assert peer.connections == limit + 1
 
 
-@pytest.mark.parametrize("scheme", ["wss"])
+@pytest.mark.only(scheme="wss")
 @pytest.mark.parametrize("target", ["ws", "http"])
 async def test_redirect_error_when_tls_would_be_left(raw_peer: MakeRawPeer, target: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as plain:

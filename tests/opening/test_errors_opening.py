@@ -138,7 +138,7 @@ def trickle_without_end(session: Session) -> None:
         session.close()
 
 
-@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.every("scheme")
 @pytest.mark.parametrize("stall", [stall_in_the_head, trickle_without_end])
 async def test_connect_timeout_covers_the_whole_handshake(
     raw_peer: MakeRawPeer, stall: Callable[[Session], None]

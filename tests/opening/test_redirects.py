@@ -47,7 +47,7 @@ def with_password(peer: RawPeer) -> str:
     return peer.uri.replace("://", f"://user:{SECRET}@")
 
 
-@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.every("scheme")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_followed_with_a_handshake_of_its_own(
     raw_peer: MakeRawPeer, status: int

@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork"),
     # Python 3.12 warns of forking with threads, which is what this is about.
     pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning"),
-    pytest.mark.parametrize("scheme", ["ws", "wss"]),
+    pytest.mark.every("scheme"),
 ]
 
 
@@ -86,7 +86,7 @@ async def first_of(messages: Any) -> Any:
     return None
 
 
-@pytest.mark.parametrize("face", ["connect", "AioWebSocket"])
+@pytest.mark.every("face")
 async def test_a_forked_child_gets_an_error_and_the_parent_goes_on(
     websockets_server: ServerProcess, scheme: str, face: str
 ) -> None:
@@ -109,7 +109,7 @@ async def test_a_forked_child_gets_an_error_and_the_parent_goes_on(
     await close()
 
 
-@pytest.mark.parametrize("face", ["connect", "AioWebSocket"])
+@pytest.mark.every("face")
 async def test_a_child_cannot_send_without_the_loop_either(
     websockets_server: ServerProcess, scheme: str, face: str
 ) -> None:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from peers.raw import RawPeer, Session
 
 pytestmark = pytest.mark.loop_drives
-both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
 LONGEST = 1000
@@ -90,7 +89,7 @@ async def test_busy_poll_is_between_nothing_and_a_millisecond(
         AioWebSocket(uri, busy_poll=value)
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_what_lies_in_the_socket_is_received_without_parking(raw_peer: MakeRawPeer) -> None:
     for method, expected in (("recv", "there"), ("recv_many", ["there"])):
         peer = raw_peer(sends_after_go(frames.text("there")))
@@ -99,7 +98,7 @@ async def test_what_lies_in_the_socket_is_received_without_parking(raw_peer: Mak
             assert without_parking(getattr(ws, method)()) == expected
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_it_serves_the_original_face_too(raw_peer: MakeRawPeer) -> None:
     for method, expected in (("receive", b"there"), ("receive_many", [b"there"])):
         peer = raw_peer(sends_after_go(frames.text("there")))
@@ -108,7 +107,7 @@ async def test_it_serves_the_original_face_too(raw_peer: MakeRawPeer) -> None:
             assert without_parking(getattr(aws.manipulator, method)()) == expected
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_without_it_a_receiver_parks_at_once(raw_peer: MakeRawPeer) -> None:
     peer = raw_peer(sends_after_go(frames.text("there")))
     async with connect(peer.uri) as ws:
@@ -117,7 +116,7 @@ async def test_without_it_a_receiver_parks_at_once(raw_peer: MakeRawPeer) -> Non
         assert await ws.recv() == "there"
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 @pytest.mark.parametrize("coalesce", [False, True])
 async def test_an_answer_within_the_time_comes_without_parking(
     websockets_server: ServerProcess, scheme: str, coalesce: bool
@@ -139,7 +138,7 @@ async def test_an_answer_within_the_time_comes_without_parking(
     assert at_once == 3
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_echoes_of_every_size_are_whole(
     websockets_server: ServerProcess, scheme: str
 ) -> None:
@@ -150,7 +149,7 @@ async def test_echoes_of_every_size_are_whole(
                 assert await asyncio.wait_for(ws.recv(), 20) == message
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_other_tasks_get_turns_though_messages_always_come(raw_peer: MakeRawPeer) -> None:
     """The socket is never empty when it is polled: each message is a read's worth and more."""
     message = bytes(2**18)
@@ -169,7 +168,7 @@ async def test_other_tasks_get_turns_though_messages_always_come(raw_peer: MakeR
         turns.stop()
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_after_so_many_polls_in_a_row_a_receiver_parks_once(raw_peer: MakeRawPeer) -> None:
     """Each poll finds exactly one message, which the peer sends when it has our last one."""
 
@@ -195,7 +194,7 @@ async def test_after_so_many_polls_in_a_row_a_receiver_parks_once(raw_peer: Make
     assert 2 <= parked <= 20
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_when_nothing_comes_a_receiver_parks_and_the_loop_runs(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -210,7 +209,7 @@ async def test_when_nothing_comes_a_receiver_parks_and_the_loop_runs(
         assert await asyncio.wait_for(receiving, 5) == "at last"
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_a_parked_receiver_costs_no_cpu(raw_peer: MakeRawPeer) -> None:
     peer = raw_peer(sends_after_go(frames.text("at last")))
     async with connect(peer.uri, busy_poll=LONGEST) as ws:
@@ -223,7 +222,7 @@ async def test_a_parked_receiver_costs_no_cpu(raw_peer: MakeRawPeer) -> None:
         await receiving
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_receivers_that_time_out_again_and_again_lose_nothing(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -253,7 +252,7 @@ async def test_receivers_that_time_out_again_and_again_lose_nothing(
     assert received == [str(number) for number in range(40)]
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 @pytest.mark.parametrize("ending", ["close", "reset", "truncate"])
 async def test_an_end_that_is_found_by_polling_is_told(raw_peer: MakeRawPeer, ending: str) -> None:
     def script(session: Session) -> None:
@@ -285,7 +284,7 @@ async def test_an_end_that_is_found_by_polling_is_told(raw_peer: MakeRawPeer, en
     assert ws.close_code == (1000 if ending == "close" else 1006)
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_nothing_is_polled_once_the_connection_has_ended(raw_peer: MakeRawPeer) -> None:
     """A catch-all loop that goes on calling does not spend a millisecond each time."""
 
@@ -302,7 +301,7 @@ async def test_nothing_is_polled_once_the_connection_has_ended(raw_peer: MakeRaw
         assert time.thread_time() - before < 0.5
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_a_ping_that_polling_finds_is_answered(raw_peer: MakeRawPeer) -> None:
     def script(session: Session) -> bytes:
         session.open()
@@ -319,7 +318,7 @@ async def test_a_ping_that_polling_finds_is_answered(raw_peer: MakeRawPeer) -> N
     assert await peer.report() == b"found"
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_a_large_compressed_message_is_found_by_polling(raw_peer: MakeRawPeer) -> None:
     payload = b"".join(b"%d, " % (number * 7919) for number in range(200_000))
     stream = deflate.compressor()
@@ -338,7 +337,7 @@ async def test_a_large_compressed_message_is_found_by_polling(raw_peer: MakeRawP
             assert await asyncio.wait_for(ws.recv(), 20) == payload
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_compressed_messages_beyond_max_buffered_all_come(raw_peer: MakeRawPeer) -> None:
     """One read holds more than may be inflated at once: polling goes on where it stopped."""
     count = 200
@@ -357,7 +356,7 @@ async def test_compressed_messages_beyond_max_buffered_all_come(raw_peer: MakeRa
             assert await asyncio.wait_for(ws.recv(), 5) == b"%d " % number * 1000
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_several_receivers_of_the_original_face_lose_nothing(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -387,7 +386,7 @@ async def test_several_receivers_of_the_original_face_lose_nothing(
     assert sorted(received, key=int) == [b"%d" % number for number in range(count)]
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_a_stream_is_polled_for_too(raw_peer: MakeRawPeer) -> None:
     peer = raw_peer(
         sends_after_go(frames.text("1", fin=False), frames.continuation(b"2"), frames.text("3"))

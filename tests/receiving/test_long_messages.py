@@ -12,7 +12,7 @@ import pytest
 
 from aiowebsocket import ConnectionClosedError, State, connect
 from blocking import block_until, until
-from faces import both_faces, opened
+from faces import opened
 from peers import frames
 from peers.frames import PONG
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import Session
 
-both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
 MIB = 2**20
 HEADER = 10
@@ -78,8 +77,7 @@ async def half_arrived(ws: Any, message: bytes) -> None:
 
 
 @pytest.mark.parametrize("largest_piece", [10_000, 300_000, 3_000_000])
-@both_schemes
-@both_faces
+@pytest.mark.every("scheme", "face")
 async def test_messages_of_all_lengths_come_as_they_were_sent_in_any_cut(
     raw_peer: MakeRawPeer, face: str, largest_piece: int
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 import aiowebsocket
 from aiowebsocket import Close, ConnectionClosedError, connect
 from blocking import until
-from faces import both_faces, opened
+from faces import opened
 from failures import assert_readable
 from hostile import memory
 from peers import deflate, frames
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import RawPeer, Session
 
-both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
 both_drops = pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest"])
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
@@ -118,7 +117,7 @@ async def test_what_is_dropped_leaves_no_memory_behind(
         assert growth.peak() < 2**23
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_who_drops_has_room_for_what_comes_when_messages_have_been_taken(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
@@ -145,7 +144,7 @@ async def test_who_drops_has_room_for_what_comes_when_messages_have_been_taken(
         assert ws.connection.stats.dropped_messages == 3
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_who_blocks_loses_nothing_and_slows_the_server_down(raw_peer: MakeRawPeer) -> None:
     count = 20_000
     peer = raw_peer(floods(count))
@@ -164,8 +163,7 @@ async def test_who_blocks_loses_nothing_and_slows_the_server_down(raw_peer: Make
         await answered(peer)
 
 
-@both_schemes
-@both_faces
+@pytest.mark.every("scheme", "face")
 async def test_who_closes_says_why_and_keeps_what_had_arrived(
     raw_peer: MakeRawPeer, face: str
 ) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import Session
 
-pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
+pytestmark = pytest.mark.every("scheme")
 
 
 async def until_queued(ws: Any, count: int) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import RawPeer, Session
 
-pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
+pytestmark = pytest.mark.every("scheme")
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
 

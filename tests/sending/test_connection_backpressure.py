@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import RawPeer, Session
 
-pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
+pytestmark = pytest.mark.every("scheme")
 
 CHUNK = 2**16
 # More than the kernel takes for a peer that does not read, so that the second such send has to wait

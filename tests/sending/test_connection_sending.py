@@ -17,7 +17,7 @@ from peers.raw import Session
 if TYPE_CHECKING:
     from conftest import MakeRawPeer
 
-pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
+pytestmark = pytest.mark.every("scheme")
 
 Act = Callable[[ClientConnection], Awaitable[Any]]
 

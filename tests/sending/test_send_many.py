@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from conftest import MakeRawPeer
 
-pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
+pytestmark = pytest.mark.every("scheme")
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
 MIXED: list[Any] = [

@@ -15,7 +15,7 @@ import pytest
 import aiowebsocket
 from aiowebsocket import AioWebSocket, ClientConnection, State, connect
 from blocking import block_until, until
-from faces import both_faces, opened
+from faces import opened
 from failures import assert_readable
 from peers import deflate
 from peers.frames import BINARY, CLOSE, CONTINUATION, TEXT, Frame
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import RawPeer
 
-both_schemes = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
 # More than the system's buffers take for a peer that does not read.
@@ -56,8 +55,7 @@ def payloads(peer: RawPeer) -> list[bytes]:
     return [frame.payload for frame in data(peer)]
 
 
-@both_schemes
-@both_faces
+@pytest.mark.every("scheme", "face")
 async def test_messages_of_many_threads_are_whole_and_in_the_order_of_each(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
@@ -84,7 +82,7 @@ async def test_messages_of_many_threads_are_whole_and_in_the_order_of_each(
     assert of_thread == {name: list(range(EACH)) for name in ["loop", *map(str, range(THREADS))]}
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_the_thread_of_the_loop_may_call_it_too(raw_peer: MakeRawPeer, face: str) -> None:
     peer = raw_peer(Session.open)
     async with opened(face, peer.uri) as ws:
@@ -95,7 +93,7 @@ async def test_the_thread_of_the_loop_may_call_it_too(raw_peer: MakeRawPeer, fac
     assert payloads(peer) == [b"0", b"1", b"2"]
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_it_needs_no_turn_of_the_loop(raw_peer: MakeRawPeer) -> None:
     arrived = threading.Event()
 
@@ -111,7 +109,7 @@ async def test_it_needs_no_turn_of_the_loop(raw_peer: MakeRawPeer) -> None:
         thread.join(PATIENCE)
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_without_room_it_waits_and_gives_up_in_time_with_nothing_sent(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -145,7 +143,7 @@ async def test_the_interpreter_runs_on_while_it_waits(raw_peer: MakeRawPeer) -> 
         await waiting
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_it_goes_on_when_the_peer_reads_though_the_loop_is_blocked(
     raw_peer: MakeRawPeer,
 ) -> None:
@@ -161,7 +159,7 @@ async def test_it_goes_on_when_the_peer_reads_though_the_loop_is_blocked(
         block_until(lambda: payloads(peer)[-1:] == [b"end"])
 
 
-@both_schemes
+@pytest.mark.every("scheme")
 async def test_it_waits_for_the_end_of_a_message_in_fragments(raw_peer: MakeRawPeer) -> None:
     more = asyncio.Event()
 
@@ -186,7 +184,7 @@ async def test_it_waits_for_the_end_of_a_message_in_fragments(raw_peer: MakeRawP
     assert fragmented == [(b"a", False), (b"b", False), (b"", True), (b"behind", True)]
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_a_closed_connection_is_an_error_that_says_how_it_ended(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
@@ -234,7 +232,7 @@ async def test_after_close_has_begun_nothing_is_sent(raw_peer: MakeRawPeer) -> N
     await closing
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_what_is_no_message_is_an_error_and_sends_nothing(
     raw_peer: MakeRawPeer, face: str
 ) -> None:

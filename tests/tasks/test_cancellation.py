@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aiowebsocket import AioWebSocket, ConnectionClosed, connect
-from hostile.faces import FACES
+from faces import FACES
 from peers import frames
 from peers.scripts import echo
 from soak import descriptors
@@ -19,14 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
     from conftest import MakeRawPeer
-    from hostile.faces import Client
+    from faces import Client
     from peers.process import ServerProcess
     from peers.raw import Session
 
-pytestmark = [
-    pytest.mark.parametrize("scheme", ["ws", "wss"]),
-    pytest.mark.parametrize("face", FACES),
-]
+pytestmark = pytest.mark.every("scheme", "face")
 
 # So many rounds of the loop, then so many seconds: before, while and after the call does its work.
 POINTS = [*((rounds, None) for rounds in range(8)), *((0, n / 1000) for n in (0.5, 1, 2, 4, 8))]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import Session
 
-pytestmark = pytest.mark.parametrize("scheme", ["ws", "wss"])
+pytestmark = pytest.mark.every("scheme")
 
 since_3_11 = pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio of Python 3.11")
 since_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="asyncio of Python 3.12")
