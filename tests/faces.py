@@ -105,3 +105,8 @@ async def opened(face: str, uri: str, **options: Any) -> AsyncIterator[Opened]:
 def as_bytes(message: str | bytes | None) -> bytes:
     """The payload, whichever way a face hands it out: the original's has None for an empty one."""
     return message.encode() if isinstance(message, str) else message or b""
+
+
+def handed_out(face: str, message: str | bytes) -> str | bytes | None:
+    """What `recv` of the face gives for a message: the original's knows no str and no empty one."""
+    return message if face == "connect" else as_bytes(message) or None

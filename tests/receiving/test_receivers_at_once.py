@@ -1,4 +1,7 @@
-"""`receive_many` of the original's face: several receive at once, and each gets its due."""
+"""Several that receive at once: an error on `connect`, a line on the original's face.
+
+`recv` alone is in test_connection_receiving.py, and in compat/ for the original's.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import aiowebsocket
-from aiowebsocket import AioWebSocket
+from aiowebsocket import AioWebSocket, connect
+from blocking import until
 from peers import frames
-from peers.scripts import numbered, sends, sends_after_go
+from peers.scripts import numbered, sends_after_go
 
 if TYPE_CHECKING:
     from conftest import MakeRawPeer
@@ -21,18 +25,47 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.every("scheme")
 
 
-async def until_queued(ws: Any, count: int) -> None:
-    """Wait until so many messages have been read; the loop runs on meanwhile."""
-    while ws._queued < count:  # noqa: ASYNC110 (nothing tells of it)
-        await asyncio.sleep(0.001)
+async def test_two_at_once_are_a_concurrency_error_whichever_they_are(
+    raw_peer: MakeRawPeer,
+) -> None:
+    peer = raw_peer(sends_after_go(*numbered(2)))
+    async with connect(peer.uri) as ws:
+        for parked, other in (
+            (ws.recv_many, ws.recv),
+            (ws.recv, ws.recv_many),
+            (ws.recv_many, ws.recv_many),
+        ):
+            receiving = asyncio.ensure_future(parked())
+            await asyncio.sleep(0.01)
+            with pytest.raises(aiowebsocket.ConcurrencyError):
+                await other()
+            receiving.cancel()
+            await asyncio.wait([receiving])
+        peer.go.set()
+        received = await ws.recv_many()
+        while len(received) < 2:
+            received += await ws.recv_many()
+        assert received == ["0", "1"]
 
 
-async def test_to_converse_all_are_bytes_and_an_empty_one_is_none(raw_peer: MakeRawPeer) -> None:
-    pieces = frames.text("\u20ac"), frames.text(""), frames.binary(b"\xff"), frames.binary(b"")
-    async with AioWebSocket(raw_peer(sends(*pieces)).uri) as aws:
-        await until_queued(aws.manipulator, 4)
-        assert await aws.manipulator.receive_many(3) == ["\u20ac".encode(), None, b"\xff"]
-        assert await aws.manipulator.receive_many() == [None]
+async def test_while_a_stream_is_half_read_it_is_a_concurrency_error(
+    raw_peer: MakeRawPeer,
+) -> None:
+    def script(session: Session) -> None:
+        session.open()
+        session.send(frames.text("1", fin=False))
+        session.wait_for_go()
+        session.send(frames.continuation(b"2"), frames.text("3"))
+
+    peer = raw_peer(script)
+    async with connect(peer.uri) as ws:
+        stream = ws.recv_streaming()
+        assert await stream.__anext__() == "1"
+        with pytest.raises(aiowebsocket.ConcurrencyError):
+            await ws.recv_many()
+        peer.go.set()
+        assert [part async for part in stream] == ["2"]
+        assert await ws.recv_many() == ["3"]
 
 
 async def test_on_converse_it_stands_in_line_with_other_receivers(raw_peer: MakeRawPeer) -> None:
@@ -69,7 +102,7 @@ async def test_one_that_comes_later_leaves_their_messages_to_those_in_line(
         async def receive_then_all() -> None:
             """Run from the callback that has read the socket, before the next in line."""
             taken.append(await converse.receive())
-            await until_queued(converse, 4)
+            await until(lambda: converse._queued >= 4)
             taken.append(await converse.receive_many())
 
         first = asyncio.ensure_future(receive_then_all())
