@@ -1,63 +1,92 @@
-"""How long something took, less how long the machine itself stood still meanwhile.
+"""How late something ended, less how long the machine itself stood still meanwhile.
 
     with clock.measuring() as took:
         await ws.close()
-    assert TIMEOUT <= took.seconds
-    assert took.own < TIMEOUT + clock.SLACK
+    assert took.seconds >= TIMEOUT
+    assert took.late(TIMEOUT) < clock.SLACK
 
 A machine that others use too stops a process when it likes, for a second if need be, and an upper
 bound that allows for that allows for a deadline twice as late. So a witness, a process of its own,
 watches meanwhile: that it is woken in time itself, that no thread of the test's process waits for a
-processor, that the process is not stopped, that the machine is not held by its host. That time is
-`lost`; what is left is `own`, and has a tight bound. What the process does to itself (a call that
-keeps the interpreter, work that takes long) is not forgiven. A lower bound is for `seconds`.
+processor, that the process is not stopped, that the machine is not held by its host. What that
+costs before a deadline makes nobody late; what it costs after it is left out. What the process does
+to itself (a call that keeps the interpreter, work that takes long) is not. `took.own` leaves all of
+it out: for what is to be done at once, without a deadline.
 
 Where there is no /proc only the first of the four is seen. Awaits that run side by side have one
-measurement around them all.
+measurement around them all, and each its own `Span`.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # What a deadline may be missed by on a machine that runs. A test's deadline is longer than that, or
 # one that is kept twice as late would not be seen.
-SLACK = 0.15
+SLACK = 0.2
 
 TICK = 0.01
 # A wake-up that comes so much too late is none that the machine owes to its timers.
 NOTICED = 0.002
 
 
-class Took:
-    """What a measurement has found, in seconds; zero until it ends."""
+class Span(NamedTuple):
+    """From when to when, as time.monotonic has it."""
 
-    seconds = 0.0
-    lost = 0.0
+    began: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.began
+
+
+class Took:
+    """What a measurement has found, once it has ended."""
+
+    def __init__(self) -> None:
+        self.span = Span(0, 0)
+        # At which moments how much had been lost since the moment before.
+        self.losses: list[tuple[float, float]] = []
+
+    @property
+    def seconds(self) -> float:
+        return self.span.seconds
 
     @property
     def own(self) -> float:
-        """What it took while the machine ran."""
-        return self.seconds - self.lost
+        """The seconds less all that was lost: for what is to be done at once."""
+        return self.seconds - self._lost(*self.span)
+
+    def late(self, deadline: float, span: Span | None = None) -> float:
+        """By how much the whole, or a span of it, missed its deadline while the machine ran."""
+        began, ended = span or self.span
+        due = began + deadline
+        return ended - due - self._lost(due, ended)
+
+    def _lost(self, began: float, ended: float) -> float:
+        """The witness may look a tick after the end, or a little more."""
+        return sum(loss for moment, loss in self.losses if began < moment <= ended + 2 * TICK)
 
     def __repr__(self) -> str:
-        return f"{self.seconds:.3f} s, of which the machine stood still for {self.lost:.3f} s"
+        return f"{self.seconds:.3f} s, {self.own:.3f} s of them while the machine ran"
 
 
 @contextlib.contextmanager
 def measuring(*others: int) -> Iterator[Took]:
-    """Measure what is done within; what other processes (their ids) wait for counts as lost too."""
+    """Measure what is done within; what other processes (their ids) wait for is left out too."""
     took = Took()
     witness = the_witness()
     witness.begin(os.getpid(), *others)
@@ -65,8 +94,8 @@ def measuring(*others: int) -> Iterator[Took]:
     try:
         yield took
     finally:
-        took.seconds = time.monotonic() - began
-        took.lost = witness.end()
+        took.span = Span(began, time.monotonic())
+        took.losses = witness.end()
 
 
 class Witness:
@@ -86,9 +115,9 @@ class Witness:
         self._begun = True
         self._ask(" ".join(map(str, processes)))
 
-    def end(self) -> float:
+    def end(self) -> list[tuple[float, float]]:
         self._begun = False
-        return float(self._ask("end"))
+        return [(moment, loss) for moment, loss in json.loads(self._ask("end"))]
 
     def leave(self) -> None:
         self._process.communicate()
@@ -119,14 +148,14 @@ def witness() -> None:
     while line := sys.stdin.readline():
         processes = [int(word) for word in line.split()]
         ended = threading.Event()
-        lost = Lost(processes)
+        watch = Watch(processes)
         reading = threading.Thread(target=wait_for_a_line, args=[ended], daemon=True)
         reading.start()
         print("begun", flush=True)
         while not ended.wait(TICK):
-            lost.look()
-        lost.look()
-        print(lost.seconds, flush=True)
+            watch.look()
+        watch.look()
+        print(json.dumps(watch.losses), flush=True)
 
 
 def wait_for_a_line(ended: threading.Event) -> None:
@@ -134,11 +163,11 @@ def wait_for_a_line(ended: threading.Event) -> None:
     ended.set()
 
 
-class Lost:
-    """The time that processes have lost since this was made."""
+class Watch:
+    """On what processes lose, tick by tick."""
 
     def __init__(self, processes: list[int]) -> None:
-        self.seconds = 0.0
+        self.losses: list[tuple[float, float]] = []
         self._processes = processes
         self._waited = waiting(processes)
         self._witness_waited = own_wait()
@@ -146,18 +175,20 @@ class Lost:
         self._looked = time.monotonic()
 
     def look(self) -> None:
-        """Add what one tick has cost: the longest, for these times are the same time."""
+        """Note what the tick has cost: the longest of these times, for they are the same time."""
         now, waited, stolen_now = time.monotonic(), waiting(self._processes), stolen()
         witness_waited = own_wait()
         passed = now - self._looked
         # That the witness has to wait for a processor says nothing of the others.
         late = passed - TICK - (witness_waited - self._witness_waited)
-        self.seconds += max(
+        loss = max(
             late if late > NOTICED else 0.0,
             passed if any(map(is_stopped, self._processes)) else 0.0,
             *(waited[thread] - self._waited.get(thread, 0.0) for thread in waited),
             *(after - before for after, before in zip(stolen_now, self._stolen, strict=False)),
         )
+        if loss > 0:
+            self.losses.append((now, loss))
         self._looked, self._waited, self._stolen = now, waited, stolen_now
         self._witness_waited = witness_waited
 
