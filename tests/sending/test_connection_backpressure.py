@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 import aiowebsocket
+import clock
 from aiowebsocket import ClientConnection, connect
 from peers import frames
 
@@ -118,9 +118,9 @@ async def test_close_ends_in_time_though_the_peer_does_not_read(raw_peer: MakeRa
     peer = raw_peer(read_after_go)
     ws = await connect(peer.uri, close_timeout=0.3)
     parked = await fill(ws)
-    start = time.monotonic()
-    await ws.close()
-    assert time.monotonic() - start < 5
+    with clock.measuring() as took:
+        await ws.close()
+    assert took.late(0.3) < clock.SLACK
     assert await outcomes(parked) == [aiowebsocket.ConnectionClosedError] * 2
     assert ws.close_code == 1006
     peer.go.set()
