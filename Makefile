@@ -121,7 +121,7 @@ format: $(VENV)/.group-check ## lays out Rust and Python
 	$(PY) -m ruff format
 
 # Hostile servers and the other parser try the engine, which is the same for each interpreter.
-ENGINE_ONLY := --ignore=tests/hostile --ignore=tests/test_differential.py
+ENGINE_ONLY := --ignore=tests/hostile --ignore=tests/interop/test_differential.py
 matrix: $(VENV)/.group-build ## a wheel and the Python tests on every CPython found, 3.10 to 3.14
 	PROFILE=$(PROFILE) $(PY) tools/matrix.py $(MATRIX_ARGS) -- $(ENGINE_ONLY) $(IN_PARALLEL) $(PYTEST_ARGS)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+import axes
 import event_loops
 from peers import node_server
 from peers.authority import Authority
@@ -46,22 +47,14 @@ class MakeRawPeer(Protocol):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "loop_drives: only for loops that watch the socket themselves"
-    )
+    for marker in axes.MARKERS:
+        config.addinivalue_line("markers", marker)
     # A shell's background jobs ignore Ctrl-C, and so would the programs that we interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    is_coroutine = inspect.iscoroutinefunction(metafunc.function)
-    if is_coroutine and "loop_kind" not in metafunc.fixturenames:
-        metafunc.fixturenames.append("loop_kind")
-    if "loop_kind" in metafunc.fixturenames:
-        kinds = event_loops.PARAMETERS
-        if metafunc.definition.get_closest_marker("loop_drives"):
-            kinds = [kind for kind in kinds if kind != "blind"]
-        metafunc.parametrize("loop_kind", kinds)
+    axes.repeat(metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -115,7 +108,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
 
 @pytest.fixture
 def scheme() -> str:
-    """ws, unless a test module asks for both."""
+    """The value of the axis, for a test that does not ask for it."""
     return "ws"
 
 

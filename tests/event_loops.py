@@ -10,8 +10,6 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
@@ -46,16 +44,16 @@ KINDS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
     "blind": BlindEventLoop,
 }
+MISSING: list[str] = []
 
 try:
     import uvloop
 except ImportError:
-    SKIP_UVLOOP = [pytest.mark.skip(reason="uvloop is not installed")]
+    MISSING.append("uvloop")
 else:
-    SKIP_UVLOOP = []
     KINDS["uvloop"] = uvloop.new_event_loop
 
-PARAMETERS = ["asyncio", "blind", pytest.param("uvloop", marks=SKIP_UVLOOP)]
+WATCHING = [kind for kind in (*KINDS, *MISSING) if kind != "blind"]
 
 
 @contextlib.contextmanager

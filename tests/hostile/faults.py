@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 import aiowebsocket
+from faces import FACES, as_bytes
 from failures import assert_readable
 from peers import frames
-
-from .faces import FACES, as_bytes
 
 if TYPE_CHECKING:
     from conftest import MakeRawPeer

@@ -14,25 +14,21 @@ import pytest
 
 import aiowebsocket
 from aiowebsocket import Close
+from faces import FACES, as_bytes
 from peers import frames
 from peers.frames import CLOSE, frame
 
 from . import stalls
-from .faces import FACES, as_bytes
 from .faults import Fault, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import MakeRawPeer
+    from faces import Client
     from peers.raw import Script, Session
 
-    from .faces import Client
-
-pytestmark = [
-    pytest.mark.parametrize("scheme", ["ws", "wss"]),
-    pytest.mark.parametrize("face", FACES),
-]
+pytestmark = pytest.mark.every("scheme", "face")
 
 RESERVED = (0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535)
 

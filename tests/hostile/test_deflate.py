@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from faces import FACES, as_bytes
 from peers import deflate, frames
 from peers.deflate import EMPTY, RSV1, TAIL, final_block, message, stored
 from peers.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 
-from .faces import FACES, as_bytes
 from .faults import MAX_SIZE, Fault, judge
 
 if TYPE_CHECKING:
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import Session
 
-pytestmark = [
-    pytest.mark.parametrize("scheme", ["ws", "wss"]),
-    pytest.mark.parametrize("face", FACES),
-]
+pytestmark = pytest.mark.every("scheme", "face")
 
 AGREED = "Sec-WebSocket-Extensions: permessage-deflate"
 FORGETFUL = f"{AGREED}; server_no_context_takeover"

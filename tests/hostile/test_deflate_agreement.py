@@ -8,17 +8,16 @@ import pytest
 
 import aiowebsocket
 from aiowebsocket import PerMessageDeflate
+from faces import FACES, as_bytes
 from failures import assert_readable
 from peers import deflate, frames
 from peers.deflate import RSV1
-
-from .faces import FACES, as_bytes
 
 if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import Session
 
-pytestmark = pytest.mark.parametrize("face", FACES)
+pytestmark = pytest.mark.every("face")
 
 NAME = "permessage-deflate"
 DATA = b"to be or not to be, " * 20
@@ -81,7 +80,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.every("scheme")
 @pytest.mark.parametrize("name", WRONG)
 async def test_a_wrong_answer_fails_the_opening_handshake(
     raw_peer: MakeRawPeer, face: str, name: str

@@ -12,23 +12,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 import aiowebsocket
+from faces import FACES, as_bytes
 from peers import deflate, frames
 
 from .bombs import AGREED, IN_ONE_READ
-from .faces import FACES, as_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import MakeRawPeer
+    from faces import Client
     from peers.raw import Session
 
-    from .faces import Client
-
-pytestmark = [
-    pytest.mark.parametrize("scheme", ["ws", "wss"]),
-    pytest.mark.parametrize("face", FACES),
-]
+pytestmark = pytest.mark.every("scheme", "face")
 
 MAX_SIZE = 2**20
 UNREAD = 0.3  # seconds: as long as it takes to inflate all of it, if nothing held that back

@@ -6,20 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from faces import FACES, as_bytes
 from peers import frames
 from peers.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, frame
 
-from .faces import FACES, as_bytes
 from .faults import MAX_SIZE, Fault, judge
 
 if TYPE_CHECKING:
     from conftest import MakeRawPeer
     from peers.raw import Session
 
-pytestmark = [
-    pytest.mark.parametrize("scheme", ["ws", "wss"]),
-    pytest.mark.parametrize("face", FACES),
-]
+pytestmark = pytest.mark.every("scheme", "face")
 
 KEY = b"\1\2\3\4"
 EURO = "\u20ac".encode()

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("face", LIMITS)
+@pytest.mark.every("face")
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_an_attack_costs_no_more_than_its_bound(
     attacker: ServerProcess, attack: Attack, face: str

@@ -1,7 +1,8 @@
 """Time: every open and every close ends at its deadline, whatever the server does.
 
 The server is another process, and what is measured is one await of the client's. Those who only
-wait are measured at the same time; those who keep the client busy, one by one.
+wait are measured at the same time; those who keep the client busy, one by one. What the machine
+stands still for is left out of an upper bound (clock.py).
 """
 
 from __future__ import annotations
@@ -13,29 +14,26 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 import aiowebsocket
+import clock
+from faces import FACES
 
 from . import stalls
 from .attacker import port_name
-from .faces import FACES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from faces import Client
     from peers.process import ServerProcess
     from peers.raw import Script
 
-    from .faces import Client
-
-pytestmark = [
-    pytest.mark.parametrize("scheme", ["ws", "wss"]),
-    pytest.mark.parametrize("face", FACES),
-]
+pytestmark = pytest.mark.every("scheme", "face")
 
 TIMEOUT = 0.5
 # An answer is to have come before the deadline, on a machine that stands still for a while too.
 TIMEOUT_OF_AN_ANSWER = 1.5
-# What the deadline may be missed by on such a machine; the server's scripts last longer.
-SLACK = 4.0
+# What the server's scripts, which last longer, leave the client to end in.
+PATIENCE = 4.0
 
 OPENING = {
     stalls.silence: aiowebsocket.ConnectTimeout,
@@ -67,10 +65,10 @@ BEGUN_BY_THE_SERVER = (
 
 
 class Ended(NamedTuple):
-    """How an await ended, and after how many seconds."""
+    """How an await ended, and when."""
 
     outcome: type | None
-    seconds: float
+    span: clock.Span
 
 
 async def measured(awaited: Awaitable[object]) -> Ended:
@@ -81,17 +79,21 @@ async def measured(awaited: Awaitable[object]) -> Ended:
         await awaited
     except aiowebsocket.AioWebSocketError as error:
         outcome = type(error)
-    return Ended(outcome, time.monotonic() - began)
+    return Ended(outcome, clock.Span(began, time.monotonic()))
 
 
 def to(attacker: ServerProcess, face: str, scheme: str, script: Script) -> Client:
     """A client on its way to a script."""
     uri = f"{scheme}://127.0.0.1:{attacker.ports[port_name(script, scheme)]}/"
-    timeout = 10.0
-    if script in OPENING:
-        in_vain = OPENING[script] is aiowebsocket.ConnectTimeout
-        timeout = TIMEOUT if in_vain else TIMEOUT_OF_AN_ANSWER
-    return FACES[face](uri, open_timeout=timeout, close_timeout=TIMEOUT)
+    return FACES[face](uri, open_timeout=open_timeout(script), close_timeout=TIMEOUT)
+
+
+def open_timeout(script: Script) -> float:
+    """As long as it takes where there will be an answer."""
+    if script not in OPENING:
+        return 10.0
+    in_vain = OPENING[script] is aiowebsocket.ConnectTimeout
+    return TIMEOUT if in_vain else TIMEOUT_OF_AN_ANSWER
 
 
 async def test_opening_ends_at_its_deadline(
@@ -99,35 +101,47 @@ async def test_opening_ends_at_its_deadline(
 ) -> None:
     scripts = [script for script in OPENING if scheme == "wss" or script is not TLS_ONLY]
     opening = [measured(to(attacker, face, scheme, script).open()) for script in scripts]
-    endings = dict(zip(scripts, await asyncio.gather(*opening), strict=True))
+    with clock.measuring(attacker.process.pid) as whole:
+        endings = dict(zip(scripts, await asyncio.gather(*opening), strict=True))
     outcomes = {script.__name__: ended.outcome for script, ended in endings.items()}
     assert outcomes == {script.__name__: OPENING[script] for script in scripts}
-    timed_out = aiowebsocket.ConnectTimeout
-    took = {script.__name__: ended.seconds for script, ended in endings.items()}
-    early = {name for name in took if outcomes[name] is timed_out and took[name] < TIMEOUT}
-    late = {name for name, seconds in took.items() if seconds > TIMEOUT_OF_AN_ANSWER + SLACK}
-    assert (early, late) == (set(), set()), took
+    late = {
+        script.__name__: whole.late(open_timeout(script), ended.span)
+        for script, ended in endings.items()
+    }
+    early = {
+        script.__name__
+        for script, ended in endings.items()
+        if ended.outcome is aiowebsocket.ConnectTimeout and ended.span.seconds < TIMEOUT
+    }
+    assert (early, max(late.values()) < clock.SLACK) == (set(), True), (late, whole)
 
 
 async def test_closing_ends_at_its_deadline(
     attacker: ServerProcess, face: str, scheme: str
 ) -> None:
-    seconds = await asyncio.gather(*(closing(attacker, face, scheme, script) for script in QUIET))
-    took = {script.__name__: each for script, each in zip(QUIET, seconds, strict=True)}
-    from_the_first = {script.__name__ for script in QUIET if script not in BEGUN_BY_THE_SERVER}
-    early = {name for name in from_the_first if took[name] < TIMEOUT}
-    late = {name for name in took if took[name] > TIMEOUT + SLACK}
-    assert (early, late) == (set(), set()), took
+    clients = [closing(attacker, face, scheme, script) for script in QUIET]
+    with clock.measuring() as whole:
+        spans = dict(zip(QUIET, await asyncio.gather(*clients), strict=True))
+    late = {script.__name__: whole.late(TIMEOUT, span) for script, span in spans.items()}
+    early = {
+        script.__name__
+        for script, span in spans.items()
+        if script not in BEGUN_BY_THE_SERVER and span.seconds < TIMEOUT
+    }
+    assert (early, max(late.values()) < clock.SLACK) == (set(), True), (late, whole)
 
 
 @pytest.mark.parametrize("script", BUSY, ids=lambda script: script.__name__)
 async def test_closing_ends_at_its_deadline_under_a_flood(
     attacker: ServerProcess, face: str, scheme: str, script: Script
 ) -> None:
-    assert await closing(attacker, face, scheme, script) < TIMEOUT + SLACK
+    with clock.measuring() as whole:
+        span = await closing(attacker, face, scheme, script)
+    assert whole.late(TIMEOUT, span) < clock.SLACK, whole
 
 
-async def closing(attacker: ServerProcess, face: str, scheme: str, script: Script) -> float:
+async def closing(attacker: ServerProcess, face: str, scheme: str, script: Script) -> clock.Span:
     """Open, make the server's task as hard for the client as it gets, and time the close."""
     client = to(attacker, face, scheme, script)
     await client.open()
@@ -135,11 +149,11 @@ async def closing(attacker: ServerProcess, face: str, scheme: str, script: Scrip
     ended = await measured(client.close())
     assert ended.outcome is None
     if parked is not None:
-        await asyncio.wait([parked], timeout=SLACK)
+        await asyncio.wait([parked], timeout=PATIENCE)
         assert parked.done()
         # Handed over, or dropped: who closed the connection is told so, if there still is time to.
         assert isinstance(parked.exception(), aiowebsocket.ConnectionClosed | None)
-    return ended.seconds
+    return ended.span
 
 
 async def fill(client: Client) -> asyncio.Task[None]:

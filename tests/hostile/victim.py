@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiowebsocket
+from faces import FACES, Client
 
 from .attacker import port_name
 from .attacks import ABORTED, LIMITS, Attack
-from .faces import FACES, Client
 from .floods import greeting
 from .memory import Growth
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import aiowebsocket
 import event_loops
 from aiowebsocket import ConnectionClosedError
-from hostile.faces import FACES, Client
+from faces import FACES, Client
 
 from . import gauge
 

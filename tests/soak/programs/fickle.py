@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiowebsocket
 import event_loops
-from hostile import faces
+import faces
 from soak import descriptors
 from soak.letters import letter, name
 

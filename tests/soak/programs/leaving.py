@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from hostile.faces import Client
+    from faces import Client
 
 THREADS = 3
 
@@ -62,7 +62,7 @@ def new_loop(kind: str) -> asyncio.AbstractEventLoop:
 
 def new_client(order: Order, uri: str) -> Client:
     """A client; the package is imported here."""
-    from hostile.faces import FACES  # noqa: PLC0415
+    from faces import FACES  # noqa: PLC0415
 
     # What the engine does for a loop that watches no sockets, it does for any that wants it.
     return FACES[order.face](uri, driver="lifeline" if order.kind == "blind" else "auto")

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import event_loops
-from hostile.faces import FACES
+from faces import FACES
 from peers.authority import Authority
 from soak.child import TESTS, Child
 from soak.programs.leaving import ACTIVITIES, EXPECTED, TASKLESS, WITHOUT_TASKS, Order

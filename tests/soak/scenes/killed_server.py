@@ -14,7 +14,7 @@ from benchmarks.method import server
 
 import event_loops
 from aiowebsocket import ConnectionClosedError, TLSConfig
-from hostile.faces import FACES, Client
+from faces import FACES, Client
 from soak import descriptors
 from soak.scene import Row, Scene
 
