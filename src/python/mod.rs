@@ -31,7 +31,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<awaitable::Operation>()?;
     module.add_function(wrap_pyfunction!(opening::open_connection, module)?)?;
     awaitable::slots::install(&py.get_type::<awaitable::Operation>())?;
-    faces::shortcut::install(
+    faces::coroutine_method::install(
         &py.get_type::<faces::ClientConnection>(),
         &py.get_type::<faces::Converse>(),
     )?;

@@ -10,12 +10,13 @@ use std::ffi::CString;
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
-use pyo3::{PyTraverseError, PyVisit};
+use pyo3::{PyTraverseError, PyVisit, intern};
 
 use super::command::{Attempt, Command};
 use super::exclusive::Exclusive;
 use super::slots;
 use crate::python::asyncio::Driver;
+use crate::python::values::imports;
 use crate::python::waiting::{Place, Waiter};
 
 thread_local! {
@@ -163,6 +164,10 @@ impl Course {
         }
     }
 
+    const fn is_suspended(&self) -> bool {
+        matches!(self.stage, Stage::Parked { .. } | Stage::Yielded(_))
+    }
+
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Some(Work { owner, driver, command }) = &self.work {
             visit.call(owner)?;
@@ -236,6 +241,56 @@ impl Operation {
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.with(py, |course| course.abandon(py))?
+    }
+
+    /// It is none by its type, but has all that one has.
+    #[getter]
+    fn __class__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        Ok(imports::COROUTINE_TYPE.get(slf.py())?.clone().unbind())
+    }
+
+    /// Whether a step is being made.
+    #[getter]
+    fn cr_running(&self, py: Python<'_>) -> bool {
+        self.0.with(py, |_| ()).is_none()
+    }
+
+    /// Whether it waits for something.
+    #[getter]
+    fn cr_suspended(&self, py: Python<'_>) -> bool {
+        self.0.with(py, |course| course.is_suspended()).unwrap_or(false)
+    }
+
+    /// What it waits for.
+    #[getter]
+    fn cr_await(&self, py: Python<'_>) -> Option<Py<Waiter>> {
+        let waiter = |course: &mut Course| match &course.stage {
+            Stage::Parked { waiter, .. } => Some(waiter.clone_ref(py)),
+            Stage::New | Stage::Yielded(_) | Stage::Done => None,
+        };
+        self.0.with(py, waiter).flatten()
+    }
+
+    /// A frame that stands where it stands; None when it is done.
+    #[getter]
+    fn cr_frame<'py>(&self, py: Python<'py>) -> PyResult<Option<&Bound<'py, PyAny>>> {
+        let stands = |course: &mut Course| course.work.is_some().then(|| course.is_suspended());
+        match self.0.with(py, stands) {
+            Some(None) => Ok(None),
+            Some(Some(false)) => imports::FRESH_FRAME.get(py).map(Some),
+            Some(Some(true)) | None => imports::SUSPENDED_FRAME.get(py).map(Some),
+        }
+    }
+
+    #[getter]
+    fn cr_code<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        imports::FRESH_FRAME.get(py)?.getattr(intern!(py, "f_code"))
+    }
+
+    #[getter]
+    const fn cr_origin(_slf: &Bound<'_, Self>) -> Option<()> {
+        None
     }
 
     #[getter]

@@ -55,6 +55,21 @@ mod used {
         static USED: Cell<Option<Py<PyAny>>> = const { Cell::new(None) };
     }
 
+    /// What it has gathered where it was caught: a traceback, a context.
+    ///
+    /// # Safety
+    /// An exception, and this thread is attached.
+    unsafe fn forget_its_ways(exception: *mut ffi::PyObject) {
+        // SAFETY: by this function's contract; each place may be empty.
+        unsafe {
+            let base = exception.cast::<ffi::PyBaseExceptionObject>();
+            for place in [&raw mut (*base).traceback, &raw mut (*base).context] {
+                let before = std::mem::replace(&mut *place, ptr::null_mut());
+                ffi::Py_XDECREF(before);
+            }
+        }
+    }
+
     pub(crate) fn may_carry(value: &Bound<'_, PyAny>) -> bool {
         let message =
             value.is_exact_instance_of::<PyBytes>() || value.is_exact_instance_of::<PyString>();
@@ -82,6 +97,7 @@ mod used {
             let carrier = exception.as_ptr().cast::<ffi::PyStopIterationObject>();
             let before = std::mem::replace(&mut (*carrier).value, value.into_ptr());
             ffi::Py_XDECREF(before);
+            forget_its_ways(exception.as_ptr());
             USED.set(Some(exception.clone().unbind()));
             ffi::PyErr_SetRaisedException(exception.into_ptr());
         }

@@ -3,7 +3,7 @@
 
 mod client_connection;
 mod converse;
-pub(crate) mod shortcut;
+pub(crate) mod coroutine_method;
 
 use std::time::Duration;
 

@@ -38,6 +38,18 @@ imports! {
     CANCELLED_ERROR = "asyncio", "CancelledError";
     MONOTONIC = "time", "monotonic";
 
+    COROUTINE_TYPE = "types", "CoroutineType";
+    FRESH_FRAME = "aiowebsocket.coroutine_functions", "fresh_frame";
+    SUSPENDED_FRAME = "aiowebsocket.coroutine_functions", "suspended_frame";
+    MODEL_RECV = "aiowebsocket.coroutine_functions", "ClientConnection.recv";
+    MODEL_RECV_MANY = "aiowebsocket.coroutine_functions", "ClientConnection.recv_many";
+    MODEL_SEND = "aiowebsocket.coroutine_functions", "ClientConnection.send";
+    MODEL_SEND_MANY = "aiowebsocket.coroutine_functions", "ClientConnection.send_many";
+    MODEL_CONVERSE_RECEIVE = "aiowebsocket.coroutine_functions", "Converse.receive";
+    MODEL_CONVERSE_RECEIVE_MANY = "aiowebsocket.coroutine_functions", "Converse.receive_many";
+    MODEL_CONVERSE_SEND = "aiowebsocket.coroutine_functions", "Converse.send";
+    MODEL_CONVERSE_SEND_MANY = "aiowebsocket.coroutine_functions", "Converse.send_many";
+
     CLOSE = "aiowebsocket.frames", "Close";
     HEADERS = "aiowebsocket.handshake", "Headers";
     REQUEST = "aiowebsocket.handshake", "Request";
