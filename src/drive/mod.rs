@@ -13,6 +13,7 @@ mod masks;
 mod open;
 mod pool;
 mod stream;
+pub mod threads;
 mod waker;
 
 pub use care::Care;
@@ -21,4 +22,5 @@ pub use link::{Flush, Link};
 pub use masks::{forked, forks, fresh_key};
 pub use open::{Cause, Ending, Wants};
 pub use stream::{Stream, fault};
+pub use threads::spawn as spawn_thread;
 pub use waker::Waker;
