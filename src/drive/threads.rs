@@ -1,31 +1,33 @@
-//! Threads of ours: none takes a signal that is meant for the program, and one that cannot be started is an
-//! error and no panic.
+//! Threads of our own, which take none of the process's signals: those are for the program's threads,
+//! some of which wait for them (`sigwait`) with all others blocking them.
 
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-/// Starts a thread on which every signal is blocked from its first instruction on.
+/// Starts a thread with all signals blocked; those that it starts inherit that.
 ///
 /// # Errors
 /// If the operating system gives no thread.
 pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    with_signals_blocked(|| Builder::new().name(name.to_owned()).spawn(work))
+    let builder = Builder::new().name(name.to_owned());
+    with_signals_blocked(|| builder.spawn(work))?
 }
 
-/// A new thread has its maker's mask, so the maker blocks them all meanwhile.
+/// A thread inherits the mask of the one that starts it (pthread_create(3)), so from its first
+/// instruction on it takes no signal.
 #[cfg(unix)]
-fn with_signals_blocked<R>(make: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+fn with_signals_blocked<T>(act: impl FnOnce() -> T) -> io::Result<T> {
     use nix::sys::signal::{SigSet, SigmaskHow};
 
-    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-    let thread = make();
-    before.thread_set_mask()?;
-    thread
+    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let outcome = act();
+    mask.thread_set_mask()?;
+    Ok(outcome)
 }
 
 #[cfg(not(unix))]
-fn with_signals_blocked<R>(make: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-    make()
+fn with_signals_blocked<T>(act: impl FnOnce() -> T) -> io::Result<T> {
+    Ok(act())
 }
 
 #[cfg(all(test, unix))]
@@ -33,23 +35,45 @@ fn with_signals_blocked<R>(make: impl FnOnce() -> io::Result<R>) -> io::Result<R
 mod tests {
     use std::sync::mpsc;
 
-    use nix::sys::signal::SigSet;
+    use nix::sys::signal::{SigSet, Signal};
 
     use super::*;
 
+    /// No mask holds these two.
+    fn blockable() -> impl Iterator<Item = Signal> {
+        Signal::iterator().filter(|signal| !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP))
+    }
+
     #[test]
-    fn every_signal_is_blocked_in_the_thread_and_none_more_in_its_maker() {
-        let before = SigSet::thread_get_mask().unwrap();
+    fn a_thread_blocks_all_signals_and_so_do_those_it_starts() {
         let (tell, told) = mpsc::channel();
-        let thread = spawn("test", move || tell.send(SigSet::thread_get_mask().unwrap()).unwrap());
+        let thread = spawn("blocking", move || {
+            tell.send(SigSet::thread_get_mask().unwrap()).unwrap();
+            let inner = std::thread::spawn(|| SigSet::thread_get_mask().unwrap());
+            tell.send(inner.join().unwrap()).unwrap();
+        });
         thread.unwrap().join().unwrap();
-        let blocked = told.recv().unwrap();
-        // Of these two the system does not let go.
-        let never = [nix::libc::SIGKILL, nix::libc::SIGSTOP];
-        let signals = nix::sys::signal::Signal::iterator();
-        for signal in signals.filter(|signal| !never.contains(&(*signal as i32))) {
-            assert!(blocked.contains(signal), "{signal}");
+        let masks: Vec<SigSet> = told.iter().collect();
+        assert_eq!(masks.len(), 2);
+        for mask in masks {
+            assert!(blockable().all(|signal| mask.contains(signal)), "{mask:?}");
         }
+    }
+
+    #[test]
+    fn who_starts_a_thread_keeps_its_mask() {
+        let mut before = SigSet::empty();
+        before.add(Signal::SIGUSR2);
+        before.thread_set_mask().unwrap();
+        spawn("short", || ()).unwrap().join().unwrap();
         assert_eq!(SigSet::thread_get_mask().unwrap(), before);
+    }
+
+    #[test]
+    fn a_thread_has_the_name_it_was_given() {
+        let (tell, told) = mpsc::channel();
+        let name = move || tell.send(std::thread::current().name().map(str::to_owned)).unwrap();
+        spawn("lookup", name).unwrap().join().unwrap();
+        assert_eq!(told.recv().unwrap().as_deref(), Some("lookup"));
     }
 }
