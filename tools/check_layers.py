@@ -35,6 +35,7 @@ RANDOMNESS = r"\brand::|\bgetrandom\b|\bOsRng\b|\bRandomState\b"
 THREADS = r"\bstd::thread\b|\bthread::(?:spawn|sleep|scope)\b|\bthread_local!"
 LOCKS = r"\b(?:Mutex|RwLock|Condvar|OnceLock|LazyLock|Atomic\w+)\b|\bsync::atomic\b"
 SYSTEM = r"\bstd::(?:fs|env|process|os)\b|\bio::std(?:in|out|err)\b|\be?println!"
+ENVIRONMENT = r"\benv::|\bstd::env\b|\bgetenv\b|\bload_native_certs\b|\bopenssl_probe\b"
 TLS = r"\b(?:tokio_)?rustls\b"
 
 RULES = (
@@ -53,6 +54,9 @@ RULES = (
     Rule("src/drive", r"\btokio::", "tokio", except_in="lifeline"),
     Rule("src/connect", r"\bpyo3\w*\b", "pyo3"),
     Rule("src/connect", r"\bcrate::python\b", "the layer above it"),
+    # C's environment may change whenever nobody holds the GIL.
+    Rule("src/drive", ENVIRONMENT, "the environment"),
+    Rule("src/connect", ENVIRONMENT, "the environment", except_in="tls/installed"),
     Rule("src/python", r"\b[Oo]p[Cc]ode\b|\bprotocol::(?:frame|mask)\b", "a rule of the protocol"),
     Rule("src/", r"\bunsafe\b", "unsafe code", except_in="src/python/"),
 )

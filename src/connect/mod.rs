@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 
 pub use error::{OpenError, OpenErrorKind};
 pub use redirect::Redirect;
-pub use tls::{TlsOptions, TlsVersion};
+pub use tls::{Environment, TlsOptions, TlsVersion};
 pub use uri::{Uri, redacted};
 
 use crate::drive::Stream;
@@ -53,13 +53,18 @@ pub struct Options {
     pub max_redirects: usize,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsChoice {
     /// With wss and https.
-    #[default]
-    ByScheme,
+    ByScheme(TlsOptions),
     Off,
     On(TlsOptions),
+}
+
+impl Default for TlsChoice {
+    fn default() -> Self {
+        Self::ByScheme(TlsOptions::default())
+    }
 }
 
 pub struct Opened {
@@ -241,16 +246,16 @@ fn tls(options: &Options) -> Result<Option<Tls>, OpenError> {
     let name = options.server_hostname.as_deref();
     match &options.tls {
         TlsChoice::On(tls) => Tls::new(tls, &options.uri, name).map(Some),
-        TlsChoice::ByScheme if options.uri.is_secure() => {
-            Tls::new(&TlsOptions::default(), &options.uri, name).map(Some)
+        TlsChoice::ByScheme(tls) if options.uri.is_secure() => {
+            Tls::new(tls, &options.uri, name).map(Some)
         }
         TlsChoice::Off if options.uri.is_secure() => {
             Err(OpenError::argument(format!("{} needs TLS, but TLS is switched off", options.uri)))
         }
-        TlsChoice::ByScheme | TlsChoice::Off if name.is_some() => {
+        TlsChoice::ByScheme(_) | TlsChoice::Off if name.is_some() => {
             Err(OpenError::argument("server_hostname has no meaning without TLS"))
         }
-        TlsChoice::ByScheme | TlsChoice::Off => Ok(None),
+        TlsChoice::ByScheme(_) | TlsChoice::Off => Ok(None),
     }
 }
 

@@ -122,7 +122,7 @@ fn for_strangers(tls: &TlsChoice) -> TlsChoice {
         TlsChoice::On(options) => {
             TlsChoice::On(TlsOptions { cert_file: None, key_file: None, ..options.clone() })
         }
-        TlsChoice::ByScheme | TlsChoice::Off => tls.clone(),
+        TlsChoice::ByScheme(_) | TlsChoice::Off => tls.clone(),
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
         Options {
             uri: Uri::parse(uri).unwrap(),
             wanted: Wanted::default(),
-            tls: TlsChoice::ByScheme,
+            tls: TlsChoice::default(),
             server_hostname: None,
             socket: None,
             timeout: None,
@@ -342,10 +342,10 @@ mod tests {
 
     #[test]
     fn from_plain_to_tls_is_another_origin() {
-        let before = Options { tls: TlsChoice::ByScheme, ..with_everything("ws://me:pw@a/") };
+        let before = Options { tls: TlsChoice::default(), ..with_everything("ws://me:pw@a/") };
         let next = sent_to(&before, PLAIN, "wss://a/").unwrap();
         assert!(!names(&next).contains(&"Cookie"));
-        assert_eq!((next.uri.credentials(), next.tls), (None, TlsChoice::ByScheme));
+        assert_eq!((next.uri.credentials(), next.tls), (None, TlsChoice::default()));
     }
 
     #[test]

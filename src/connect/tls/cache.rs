@@ -1,8 +1,6 @@
 //! One client configuration per set of options: connections that share it resume each other's
 //! sessions, and the platform's certificates are read once.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,7 +9,6 @@ use std::time::SystemTime;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::TlsOptions;
-use super::trust::{CERT_DIR, CERT_FILE};
 use crate::connect::error::OpenError;
 
 /// Few programs have more sets of options than this; the oldest gives way.
@@ -21,29 +18,22 @@ type Configs = Vec<(Key, Arc<ClientConfig>)>;
 
 static CONFIGS: Mutex<Configs> = Mutex::new(Vec::new());
 
-/// Everything a configuration is made from, so that a renewed certificate or a changed environment
-/// makes a new one.
+/// Everything a configuration is made from, so that a renewed certificate makes a new one.
 #[derive(PartialEq, Eq)]
 struct Key {
     options: TlsOptions,
-    environment: [Option<OsString>; 2],
     files: [Option<(SystemTime, u64)>; 4],
 }
 
 impl Key {
     fn of(options: &TlsOptions) -> Self {
-        let environment = [env::var_os(CERT_FILE), env::var_os(CERT_DIR)];
         let files = [
             options.ca_file.as_deref(),
             options.cert_file.as_deref(),
             options.key_file.as_deref(),
-            environment[0].as_deref().map(Path::new),
+            options.environment.cert_file.as_deref(),
         ];
-        Self {
-            files: files.map(|file| file.and_then(stamp)),
-            options: options.clone(),
-            environment,
-        }
+        Self { files: files.map(|file| file.and_then(stamp)), options: options.clone() }
     }
 }
 

@@ -5,12 +5,13 @@
 
 mod cache;
 mod failure;
+mod installed;
 mod material;
+mod options;
 mod trust;
 mod verifier;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
@@ -25,54 +26,7 @@ use url::Host;
 use super::error::OpenError;
 use super::uri::Uri;
 pub(super) use failure::of_io as failure_of;
-
-/// What TLS checks and shows; a set of options that is equal shares its sessions.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct TlsOptions {
-    /// Certificates to trust in place of the platform's, as a PEM file.
-    pub ca_file: Option<PathBuf>,
-    /// The same as bytes, PEM or one DER certificate; added to those of `ca_file`.
-    pub ca_data: Option<Vec<u8>>,
-    /// The client's certificate chain, PEM; its key too, unless `key_file` is given.
-    pub cert_file: Option<PathBuf>,
-    pub key_file: Option<PathBuf>,
-    /// Whether certificate and host name are checked at all.
-    pub verify: bool,
-    /// The oldest version to speak; 1.2 unless given.
-    pub min_version: Option<TlsVersion>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TlsVersion {
-    Tls12,
-    Tls13,
-}
-
-impl Default for TlsOptions {
-    fn default() -> Self {
-        Self {
-            ca_file: None,
-            ca_data: None,
-            cert_file: None,
-            key_file: None,
-            verify: true,
-            min_version: None,
-        }
-    }
-}
-
-impl std::fmt::Debug for TlsOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsOptions")
-            .field("ca_file", &self.ca_file)
-            .field("ca_data", &self.ca_data.as_ref().map(Vec::len))
-            .field("cert_file", &self.cert_file)
-            .field("key_file", &self.key_file)
-            .field("verify", &self.verify)
-            .field("min_version", &self.min_version)
-            .finish()
-    }
-}
+pub use options::{Environment, TlsOptions, TlsVersion};
 
 /// Everything a handshake needs, found or refused before a socket is opened.
 pub(super) struct Tls {

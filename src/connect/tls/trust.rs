@@ -1,21 +1,14 @@
 //! Whose signature on a server's certificate counts: the certificates the caller names, else those
 //! the environment names, else the platform's, else Mozilla's as compiled in.
 
-use std::env;
-use std::path::PathBuf;
-
-use rustls_native_certs::{ErrorKind, load_certs_from_paths, load_native_certs};
+use rustls_native_certs::{ErrorKind, load_certs_from_paths};
 use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::TlsOptions;
 use super::failure::{unreadable, unusable};
 use super::material::{certificates_of_data, certificates_of_file};
+use super::{Environment, TlsOptions, installed};
 use crate::connect::error::OpenError;
-
-/// The variables OpenSSL reads; a program that moves to this package keeps its set-up.
-pub(super) const CERT_FILE: &str = "SSL_CERT_FILE";
-pub(super) const CERT_DIR: &str = "SSL_CERT_DIR";
 
 pub(super) struct Trust {
     pub(super) roots: RootCertStore,
@@ -27,7 +20,7 @@ pub(super) fn load(options: &TlsOptions) -> Result<Trust, OpenError> {
     if options.ca_file.is_some() || options.ca_data.is_some() {
         return named("ca_file and ca_data", given(options)?);
     }
-    match from_environment()? {
+    match named_by(&options.environment)? {
         Some(certificates) => named("SSL_CERT_FILE and SSL_CERT_DIR", certificates),
         None => Ok(Trust { roots: installed(), named: Vec::new() }),
     }
@@ -55,29 +48,27 @@ fn named(source: &str, certificates: Vec<CertificateDer<'static>>) -> Result<Tru
 
 /// A store that is named but cannot be read is an error: to trust another one in its place would
 /// hide the mistake, and whoever named it may have meant to trust less.
-fn from_environment() -> Result<Option<Vec<CertificateDer<'static>>>, OpenError> {
-    let file = env::var_os(CERT_FILE).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let directories = env::var_os(CERT_DIR).filter(|value| !value.is_empty());
-    if file.is_none() && directories.is_none() {
+fn named_by(environment: &Environment) -> Result<Option<Vec<CertificateDer<'static>>>, OpenError> {
+    if *environment == Environment::default() {
         return Ok(None);
     }
     let mut certificates = Vec::new();
-    if let Some(file) = file {
-        let loaded = load_certs_from_paths(Some(&file), None);
+    if let Some(file) = &environment.cert_file {
+        let loaded = load_certs_from_paths(Some(file), None);
         if let Some(ErrorKind::Io { inner, .. }) = loaded.errors.first().map(|e| &e.kind) {
-            return Err(unreadable(&format!("{CERT_FILE} {}", file.display()), inner));
+            return Err(unreadable(&format!("SSL_CERT_FILE {}", file.display()), inner));
         }
         certificates.extend(loaded.certs);
     }
-    for directory in env::split_paths(&directories.unwrap_or_default()) {
-        certificates.extend(load_certs_from_paths(None, Some(&directory)).certs);
+    for directory in &environment.cert_dirs {
+        certificates.extend(load_certs_from_paths(None, Some(directory)).certs);
     }
     Ok(Some(certificates))
 }
 
 fn installed() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    let (usable, _) = roots.add_parsable_certificates(load_native_certs().certs);
+    let (usable, _) = roots.add_parsable_certificates(installed::certificates());
     if usable == 0 {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }

@@ -1,3 +1,5 @@
+//! A link on a socket of the loopback interface, called as a driver calls it.
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;

@@ -1,6 +1,7 @@
 //! Opening a connection from Python: options in, an asyncio future out, and what there is to know of the
 //! opening.
 
+use std::ffi::OsString;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -11,12 +12,14 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::connect::{self, Options, Redirect, TlsChoice, TlsOptions, TlsVersion, Uri};
+use crate::connect::{
+    self, Environment, Options, Redirect, TlsChoice, TlsOptions, TlsVersion, Uri,
+};
 use crate::drive::Stream;
 use crate::protocol::deflate::{Agreed, Parameters, WindowBits};
 use crate::protocol::handshake::{Agreement, Fields, Response, Wanted};
 use crate::python::asyncio::{self, Descriptor};
-use crate::python::values::{errors, handshake};
+use crate::python::values::{errors, handshake, imports};
 
 /// Opens a connection and returns a future of it; cancelling the future closes the socket.
 ///
@@ -49,7 +52,7 @@ pub(crate) fn open_connection<'py>(
     let socket = sock.map(own_socket);
     let timeout = timeout.map(duration).transpose()?;
     let parsed = Uri::parse(&uri).map_err(|error| errors::open_error(py, &uri, error))?;
-    let tls = tls_choice(ssl, tls, parsed.is_secure())?;
+    let tls = tls_choice(py, ssl, tls, parsed.is_secure())?;
     let secure = parsed.is_secure() || matches!(tls, TlsChoice::On(_));
     let deflate = deflate.map(deflate_offer).transpose()?;
     let mut wanted = Wanted { request_line, fields: headers, subprotocols, deflate };
@@ -101,14 +104,17 @@ fn deflate_offer(options: &Bound<'_, PyAny>) -> PyResult<Parameters> {
 }
 
 fn tls_choice(
+    py: Python<'_>,
     ssl: Option<bool>,
     tls: Option<&Bound<'_, PyAny>>,
     secure: bool,
 ) -> PyResult<TlsChoice> {
+    let default =
+        || Ok::<_, PyErr>(TlsOptions { environment: environment(py)?, ..TlsOptions::default() });
     match (ssl, tls) {
         (Some(false), None) => Ok(TlsChoice::Off),
-        (None, None) if !secure => Ok(TlsChoice::ByScheme),
-        (_, None) => Ok(TlsChoice::On(TlsOptions::default())),
+        (None, None) if !secure => Ok(TlsChoice::ByScheme(default()?)),
+        (_, None) => Ok(TlsChoice::On(default()?)),
         (_, Some(config)) => Ok(TlsChoice::On(tls_options(config)?)),
     }
 }
@@ -127,6 +133,24 @@ fn tls_options(config: &Bound<'_, PyAny>) -> PyResult<TlsOptions> {
             "TLSv1.3" => TlsVersion::Tls13,
             _ => TlsVersion::Tls12,
         }),
+        environment: environment(py)?,
+    })
+}
+
+/// Read from Python's own environment, and by nobody below: C's may change whenever the GIL is let go.
+fn environment(py: Python<'_>) -> PyResult<Environment> {
+    let environ = imports::ENVIRON.get(py)?;
+    let value = |name| -> PyResult<Option<OsString>> {
+        let value: Option<OsString> =
+            environ.call_method1(intern!(py, "get"), (name,))?.extract()?;
+        Ok(value.filter(|value| !value.is_empty()))
+    };
+    let directories = value(intern!(py, "SSL_CERT_DIR"))?.unwrap_or_default();
+    Ok(Environment {
+        cert_file: value(intern!(py, "SSL_CERT_FILE"))?.map(PathBuf::from),
+        cert_dirs: std::env::split_paths(&directories)
+            .filter(|directory| !directory.as_os_str().is_empty())
+            .collect(),
     })
 }
 

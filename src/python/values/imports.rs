@@ -36,6 +36,7 @@ imports! {
     CURRENT_TASK = "asyncio", "current_task";
     RUN_FOREVER = "asyncio", "BaseEventLoop.run_forever";
     CANCELLED_ERROR = "asyncio", "CancelledError";
+    ENVIRON = "os", "environ";
     MONOTONIC = "time", "monotonic";
 
     COROUTINE_TYPE = "types", "CoroutineType";

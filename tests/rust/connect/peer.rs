@@ -78,7 +78,7 @@ pub(crate) fn options(uri: &str) -> Options {
     Options {
         uri: Uri::parse(uri).unwrap(),
         wanted: Wanted::default(),
-        tls: TlsChoice::ByScheme,
+        tls: TlsChoice::default(),
         server_hostname: None,
         socket: None,
         timeout: Some(Duration::from_secs(5)),

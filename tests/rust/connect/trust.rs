@@ -1,13 +1,11 @@
 //! Which certificates are accepted, and what is said of the others.
 
-use std::process::Command;
-
-use aiowebsocket::connect::{OpenError, OpenErrorKind, TlsChoice, TlsOptions};
+use aiowebsocket::connect::{Environment, OpenError, OpenErrorKind, TlsChoice, TlsOptions};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, date_time_ymd};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use crate::certificates::{Authority, File, Identity, shake_hands, tls_peer};
-use crate::peer::{Peer, accept, opened, options};
+use crate::peer::{accept, opened, options};
 
 fn trusting(pem: &str) -> TlsOptions {
     TlsOptions { ca_data: Some(pem.as_bytes().to_vec()), ..TlsOptions::default() }
@@ -225,27 +223,8 @@ fn files_that_cannot_be_used_are_named() {
     }
 }
 
-/// The environment belongs to the whole process, so the client of these tests is a process of its
-/// own: this test binary, told to run only the ignored test below.
-fn client_with(variable: &str, value: &std::path::Path, peer: &Peer<()>) -> String {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", "trust::a_client_in_a_process_of_its_own"])
-        .env_remove("SSL_CERT_FILE")
-        .env_remove("SSL_CERT_DIR")
-        .env(variable, value)
-        .env("TEST_URI", format!("wss://localhost:{}/", peer.address.port()))
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[test]
-#[ignore = "it is the client of the tests around it"]
-fn a_client_in_a_process_of_its_own() {
-    match opened(options(&std::env::var("TEST_URI").unwrap())) {
-        Ok(_) => println!("opened"),
-        Err(error) => println!("{:?}: {error}", error.kind),
-    }
+fn in_environment(environment: Environment) -> TlsOptions {
+    TlsOptions { environment, ..TlsOptions::default() }
 }
 
 #[test]
@@ -253,29 +232,36 @@ fn the_environment_names_the_trusted_certificates() {
     let authority = Authority::new();
     let server = authority.issue(&["localhost"], |_| {});
     let file = File::new(authority.certificate.pem());
-    let peer = tls_peer(server.server(), |mut stream| drop(accept(&mut stream)));
-    let output = client_with("SSL_CERT_FILE", &file.0, &peer);
-    assert!(output.contains("opened"), "{output}");
+    let cert_file = Environment { cert_file: Some(file.0.clone()), ..Environment::default() };
+    assert_eq!(shown(&server, "localhost", in_environment(cert_file)), Ok(()));
 
     let directory = std::env::temp_dir().join(format!("aiowebsocket-test-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     std::fs::copy(&file.0, directory.join("0a1b2c3d.0")).unwrap();
-    let peer = tls_peer(server.server(), |mut stream| drop(accept(&mut stream)));
-    let output = client_with("SSL_CERT_DIR", &directory, &peer);
+    let cert_dirs = vec!["missing".into(), directory.clone()];
+    let environment = Environment { cert_dirs, ..Environment::default() };
+    let outcome = shown(&server, "localhost", in_environment(environment));
     std::fs::remove_dir_all(&directory).unwrap();
-    assert!(output.contains("opened"), "{output}");
+    assert_eq!(outcome, Ok(()));
 }
 
 #[test]
 fn a_store_that_the_environment_names_in_vain_is_an_error() {
     let rows = [
-        ("SSL_CERT_FILE", "Tls: SSL_CERT_FILE missing.pem cannot be read: No such file"),
-        ("SSL_CERT_DIR", "Tls: SSL_CERT_FILE and SSL_CERT_DIR hold no usable certificate"),
+        (
+            Environment { cert_file: Some("missing.pem".into()), ..Environment::default() },
+            "SSL_CERT_FILE missing.pem cannot be read: No such file",
+        ),
+        (
+            Environment { cert_dirs: vec!["missing".into()], ..Environment::default() },
+            "SSL_CERT_FILE and SSL_CERT_DIR hold no usable certificate",
+        ),
     ];
-    for (variable, expected) in rows {
-        let server = Identity::self_signed(&["localhost"]);
-        let peer = tls_peer(server.server(), |mut stream| shake_hands(&mut stream));
-        let output = client_with(variable, "missing.pem".as_ref(), &peer);
-        assert!(output.contains(expected), "{output}");
+    for (environment, expected) in rows {
+        let mut options = options("wss://127.0.0.1:9/");
+        options.tls = TlsChoice::On(in_environment(environment));
+        let error = opened(options).unwrap_err();
+        assert_eq!(error.kind, OpenErrorKind::Tls, "{error}");
+        assert!(error.message.contains(expected), "{error}");
     }
 }
