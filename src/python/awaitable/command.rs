@@ -100,8 +100,9 @@ pub(crate) enum Attempt {
     Park(Place),
     /// The loop is to have a turn; then it goes on from that place.
     Pause(Place),
-    /// Raise, but only after the loop has had a turn: a catch-all loop must not starve it.
-    RaiseLater(Box<PyErr>),
+    /// This has come of it, and the loop is to have a turn before it is told: whoever does nothing else
+    /// must not starve it.
+    Later(Result<Py<PyAny>, Box<PyErr>>),
 }
 
 impl Command {

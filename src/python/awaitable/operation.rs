@@ -56,8 +56,8 @@ enum Stage {
         waiter: Py<Waiter>,
         place: Place,
     },
-    /// Has yielded to the loop once, to raise this afterwards.
-    Yielded(Box<PyErr>),
+    /// Has yielded to the loop once, and this comes of it.
+    Yielded(Result<Py<PyAny>, Box<PyErr>>),
     Done,
 }
 
@@ -120,7 +120,10 @@ impl Course {
                 drop(waiter.into_bound(py));
                 command.resume(driver, place)
             }
-            Stage::Yielded(error) => Err(*error),
+            Stage::Yielded(outcome) => {
+                driver.get().begin_turn();
+                outcome.map(Attempt::Done).map_err(|error| *error)
+            }
             Stage::Done => Err(PyRuntimeError::new_err("the operation has failed already")),
         };
         match attempt {
@@ -136,8 +139,8 @@ impl Course {
                 let waiter = Waiter::woken(py, driver.get().event_loop().object().clone_ref(py))?;
                 Ok(self.park(py, place, waiter))
             }
-            Ok(Attempt::RaiseLater(error)) => {
-                self.stage = Stage::Yielded(error);
+            Ok(Attempt::Later(outcome)) => {
+                self.stage = Stage::Yielded(outcome);
                 Ok(Step::Yield(py.None()))
             }
             Err(error) => {
@@ -176,7 +179,8 @@ impl Course {
         }
         match &self.stage {
             Stage::Parked { waiter, .. } => visit.call(waiter),
-            Stage::New | Stage::Yielded(_) | Stage::Done => Ok(()),
+            Stage::Yielded(Ok(value)) => visit.call(value),
+            Stage::New | Stage::Yielded(Err(_)) | Stage::Done => Ok(()),
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<At
     match attempt(driver, receive) {
         Ok(Attempt::Park(_)) if Driver::poll(driver)? => attempt(driver, receive),
         // A loop that catches everything and calls again must not keep the others from running.
-        Err(error) if this.link().wants().over => Ok(Attempt::RaiseLater(Box::new(error))),
+        Err(error) if this.link().wants().over => Ok(Attempt::Later(Err(Box::new(error)))),
         result => result,
     }
 }

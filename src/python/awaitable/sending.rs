@@ -104,7 +104,7 @@ fn sent(driver: &Bound<'_, Driver>, wants: Wants) -> PyResult<Attempt> {
         return Ok(Attempt::Park(Place::Room));
     }
     if Driver::owes_a_turn(driver)? {
-        return Ok(Attempt::Pause(Place::Room));
+        return Ok(Attempt::Later(Ok(py.None())));
     }
     Ok(Attempt::Done(py.None()))
 }
@@ -203,7 +203,7 @@ fn deadline(seconds: f64) -> PyResult<Instant> {
 pub(crate) fn await_room(driver: &Bound<'_, Driver>, manner: Manner) -> PyResult<Attempt> {
     let (py, this) = (driver.py(), driver.get());
     let wants = this.link().wants();
-    if !wants.closed || wants.room {
+    if !wants.closed {
         let done = if wants.room { Attempt::Done(py.None()) } else { Attempt::Park(Place::Room) };
         return Ok(done);
     }
