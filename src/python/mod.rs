@@ -23,6 +23,7 @@ mod opening;
 mod operation;
 mod receiving;
 mod sending;
+mod settings;
 mod shortcut;
 mod slots;
 mod stats;

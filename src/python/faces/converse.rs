@@ -11,6 +11,7 @@ use crate::python::message::Decode;
 use crate::python::opening::Opened;
 use crate::python::operation::Operation;
 use crate::python::sending;
+use crate::python::settings::{Most, Timeout};
 
 /// The native half of `aiowebsocket.converses.Converse`.
 #[pyclass(frozen, subclass, extends = Link, module = "aiowebsocket._core")]
@@ -21,9 +22,9 @@ impl Converse {
     #[new]
     fn new(
         opened: &Bound<'_, Opened>,
-        settings: &Bound<'_, PyAny>,
+        options: &Bound<'_, PyAny>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let link = Link::attach(opened.get(), settings)?;
+        let link = Link::attach(opened.get(), options)?;
         Ok(PyClassInitializer::from(link).add_subclass(Self))
     }
 
@@ -110,8 +111,9 @@ impl Converse {
         message: &Bound<'_, PyAny>,
         text: Option<bool>,
         compress: Option<bool>,
-        timeout: Option<f64>,
+        timeout: Option<Timeout>,
     ) -> PyResult<()> {
+        let timeout = timeout.and_then(|Timeout(seconds)| seconds);
         let manner = Manner { text, compress, fin: true, style: SendStyle::Converse };
         sending::threadsafe(slf.as_super().get().driver.get(), message, manner, timeout)
     }
@@ -156,7 +158,7 @@ impl Converse {
     #[pyo3(signature = (max = None))]
     fn receive_many<'py>(
         slf: &Bound<'py, Self>,
-        max: Option<i64>,
+        max: Option<Most>,
     ) -> PyResult<Bound<'py, Operation>> {
         let name = "Converse.receive_many";
         receive_many(slf.as_super(), name, Decode::Bytes, Style::Converse, max)
