@@ -159,7 +159,8 @@ async def test_the_second_turn_of_async_for_says_so_too(raw_peer: MakeRawPeer) -
 
     async def each_turn() -> None:
         async for ws in connect("ws://h/", sock=sock):
-            turns.append(await ws.recv())
+            message = await ws.recv()
+            turns.append(message)
 
     with pytest.raises(ValueError, match="was given away"):
         await each_turn()
