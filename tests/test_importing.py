@@ -94,9 +94,7 @@ print(json.dumps([unlisted, missing]))
     assert told_by(program) == [[], []]
 
 
-@pytest.mark.parametrize(
-    "name", ["AioWebsocket", "connect", "Headers", "client", *LATE]
-)
+@pytest.mark.parametrize("name", ["AioWebsocket", "connect", "Headers", "client", *LATE])
 def test_however_a_name_is_asked_for_first_it_is_one_object(name: str) -> None:
     program = f"""
 import json, aiowebsocket

@@ -148,7 +148,8 @@ class connect:  # noqa: N801 - known by this name
         self._uri = check_uri(uri)
         if ssl and uri.lower().startswith(("ws:", "http:")):
             raise ValueError(f"ssl={ssl!r} has no meaning without TLS: the URI is not wss://")
-        self._connection: ClientConnection | None = None
+        # One may be entered again, within itself and in other tasks: who leaves ends its own.
+        self._entered: list[tuple[asyncio.Task[Any] | None, ClientConnection]] = []
 
     def __await__(self) -> Generator[Any, None, ClientConnection]:
         """Open the connection."""
@@ -166,8 +167,9 @@ class connect:  # noqa: N801 - known by this name
         return ClientConnection(opened, options)
 
     async def __aenter__(self) -> ClientConnection:
-        self._connection = await self
-        return await self._connection.__aenter__()
+        connection = await self
+        self._entered.append((asyncio.current_task(), connection))
+        return connection
 
     async def __aexit__(
         self,
@@ -175,8 +177,16 @@ class connect:  # noqa: N801 - known by this name
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._connection is not None:
-            await self._connection.__aexit__(exc_type, exc_value, traceback)
+        await self._left().__aexit__(exc_type, exc_value, traceback)
+
+    def _left(self) -> ClientConnection:
+        """Give the connection that is being left: the last one that this task has entered."""
+        if not self._entered:
+            raise RuntimeError("connect: `async with` is left, but has not been entered")
+        task = asyncio.current_task()
+        entered = [place for place, (who, _) in enumerate(self._entered) if who is task]
+        # Who enters in one task and leaves in another means the last of all.
+        return self._entered.pop(entered[-1] if entered else -1)[1]
 
     async def __aiter__(self) -> AsyncIterator[ClientConnection]:
         delays = _delays()

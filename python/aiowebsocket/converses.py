@@ -160,6 +160,7 @@ class AioWebSocket:
         self.subprotocols = None if subprotocols is None else self._options["subprotocols"]
         self.compression = self._options["compression"]
         self.converse: Converse | None = None
+        self._connecting = False
 
     @property
     def state(self) -> int:
@@ -201,10 +202,18 @@ class AioWebSocket:
 
         Raises:
             ValueError: If URI or headers cannot be used; nothing has been sent.
-            ConnectionError: If it is open already, or cannot be opened (`ConnectError`).
+            ConnectionError: If it is open or being opened already, or cannot be opened
+                (`ConnectError`).
         """
-        if self.converse is not None and not self.converse.closed:
+        if self._connecting or (self.converse is not None and not self.converse.closed):
             raise ConnectionError("Connection is already exists.")
+        self._connecting = True
+        try:
+            self.converse = await self._connect()
+        finally:
+            self._connecting = False
+
+    async def _connect(self) -> Converse:
         request_line, headers = self._request()
         options = self._options | self._changed()
         opened = await open_connection(
@@ -215,7 +224,7 @@ class AioWebSocket:
             defaults=[] if self.headers else [("User-Agent", _USER_AGENT)],
             default_origin=not self.headers,
         )
-        self.converse = Converse(opened, options)
+        return Converse(opened, options)
 
     async def close_connection(self) -> None:
         """Perform the closing handshake, bounded by `close_timeout`.
