@@ -8,10 +8,6 @@ Two faces over one engine: `connect` and `ClientConnection` in the shape that pe
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._core import __version__
-from .client import USER_AGENT, connect
-from .compression import PerMessageDeflate
-from .connection import ClientConnection, State
 from .exceptions import (
     AioWebSocketError,
     CertificateError,
@@ -41,21 +37,32 @@ from .exceptions import (
 )
 from .frames import Close
 
-# What `connect` does without is loaded when it is asked for (PEP 562): each of these modules, and
-# with it the names that it gives to the package. Exceptions are not among them, for a program that
-# has run out of descriptors could not load the one that says so.
+# Whatever needs the engine, or is seldom needed, is loaded when it is asked for (PEP 562): each of
+# these modules, and with it the names that it gives to the package. So importing the package is
+# harmless where the engine cannot be, in a sub-interpreter. Exceptions are not among them, for a
+# program that has run out of descriptors could not load the one that says so.
 _LOADED_WHEN_ASKED_FOR = {
+    "_core": ("__version__",),
+    "client": ("connect",),
+    "compression": ("PerMessageDeflate",),
+    "connection": ("ClientConnection", "State"),
     "converses": ("AioWebSocket", "AioWebsocket", "Converse"),
     "enumerations": ("CloseCode", "ControlFrames", "DataFrames", "SocketState", "StatusCodes"),
     "handshake": ("Headers", "HeadersLike", "MultipleValuesError", "Request", "Response"),
+    "options": ("USER_AGENT",),
     "stats": ("Stats",),
     "tls": ("TLSConfig",),
 }
 
 if TYPE_CHECKING:
+    from ._core import __version__
+    from .client import connect
+    from .compression import PerMessageDeflate
+    from .connection import ClientConnection, State
     from .converses import AioWebSocket, AioWebsocket, Converse
     from .enumerations import CloseCode, ControlFrames, DataFrames, SocketState, StatusCodes
     from .handshake import Headers, HeadersLike, MultipleValuesError, Request, Response
+    from .options import USER_AGENT
     from .stats import Stats
     from .tls import TLSConfig
 else:  # A type checker that saw this would take every name for one of ours.
@@ -63,7 +70,14 @@ else:  # A type checker that saw this would take every name for one of ours.
     def __getattr__(name: str) -> Any:
         for module_name, names in _LOADED_WHEN_ASKED_FOR.items():
             if name == module_name or name in names:
-                module = import_module(f".{module_name}", __name__)
+                try:
+                    module = import_module(f".{module_name}", __name__)
+                except ImportError as error:
+                    # CPython's own words, where a sub-interpreter has a GIL of its own.
+                    if "subinterpreters" in str(error):
+                        words = "aiowebsocket works in the main interpreter only"
+                        raise ImportError(words, name=error.name) from error
+                    raise
                 # Kept, so that each is asked for once.
                 globals()[name] = module if name == module_name else getattr(module, name)
                 return globals()[name]

@@ -7,12 +7,9 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, final, overload
 
 from typing_extensions import Buffer, Self, disjoint_base
 
-from .compression import PerMessageDeflate
 from .exceptions import ConnectionClosed
 from .handshake import Request, Response
-from .settings import Settings
 from .stats import Stats
-from .tls import TLSConfig
 
 _T_co = TypeVar("_T_co", covariant=True)
 _Data: TypeAlias = str | Buffer
@@ -31,19 +28,12 @@ __version__: str
 
 def open_connection(
     uri: str,
+    options: dict[str, Any],
     *,
     request_line: str | None = None,
     headers: list[tuple[str, str]] = ...,
     defaults: list[tuple[str, str]] = ...,
     default_origin: bool = False,
-    subprotocols: list[str] = ...,
-    deflate: PerMessageDeflate | None = None,
-    ssl: bool | None = None,
-    tls: TLSConfig | None = None,
-    server_hostname: str | None = None,
-    sock: int | None = None,
-    timeout: float | None = None,
-    max_redirects: int = 0,
 ) -> Future[Opened]: ...
 
 @final
@@ -121,7 +111,7 @@ class Link:
     def _abandon(self) -> None: ...
 
 class ClientConnection(Link):
-    def __new__(cls, opened: Opened, settings: Settings) -> Self: ...
+    def __new__(cls, opened: Opened, options: dict[str, Any]) -> Self: ...
     def send(
         self,
         message: _Data | Iterable[_Data] | AsyncIterable[_Data],
@@ -214,7 +204,7 @@ class ClientConnection(Link):
         Raises:
             ConnectionClosed: When the connection is closed.
             TimeoutError: If there was no room in time; nothing has been sent.
-            TypeError: If the message is of another type.
+            TypeError: If the message is of another type, or `timeout` is no number.
             UnicodeError: If it cannot be text.
         """
     def recv_many(self, max: int | None = None) -> Operation[list[str | bytes]]:  # noqa: A002
@@ -244,7 +234,7 @@ class ClientConnection(Link):
     def _end_parts(self) -> None: ...
 
 class Converse(Link):
-    def __new__(cls, opened: Opened, settings: Settings) -> Self: ...
+    def __new__(cls, opened: Opened, options: dict[str, Any]) -> Self: ...
     def send(
         self,
         message: _Data,

@@ -5,8 +5,6 @@ It knows how a connection is opened, once or again and again; what it opens is a
 """
 
 import asyncio
-import logging
-import sys
 from collections.abc import (
     AsyncIterator,
     Callable,
@@ -16,27 +14,22 @@ from collections.abc import (
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import _core
 from .connection import ClientConnection
 from .exceptions import ConnectError, InvalidHandshake, InvalidMessage, InvalidStatus
-from .opening import (
-    LOGGER,
-    CompressionOption,
-    SSLOption,
-    header_fields,
-    offered_compression,
-    open_connection,
-)
-from .settings import Settings
+from .opening import open_connection
+from .options import CONNECT, USER_AGENT, Face, check_uri
 
 if TYPE_CHECKING:
+    import logging
     import socket
 
+    from .compression import PerMessageDeflate
     from .handshake import HeadersLike
+    from .tls import TLSConfig
+
+    LoggerLike = logging.Logger | logging.LoggerAdapter[Any]
 
 __all__ = ["USER_AGENT", "connect", "process_exception"]
-
-USER_AGENT = "Python/{}.{}.{} aiowebsocket/{}".format(*sys.version_info[:3], _core.__version__)
 
 # "A random delay between 0 and 5 seconds is a reasonable initial delay", then truncated
 # exponential backoff (RFC 6455 7.2.3).
@@ -52,13 +45,17 @@ class connect:  # noqa: N801 - known by this name
     random delay of 0 to 5 seconds at first, then with truncated exponential backoff
     (RFC 6455 7.2.3).
 
+    What is said is checked at once: a wrong type or value is refused before a socket is opened.
+    Seconds may be int or float; None and whatever is beyond 10**9 (31 years), infinity too, are for
+    ever. Bytes and counts are int, and beyond 2**62 no limit.
+
     Args:
         uri: `ws://` or `wss://`; `http://` and `https://` mean the same. User name and password in
             it are sent as Basic credentials and shown nowhere.
         origin: Value of the Origin header (RFC 6455 10.2); None sends none.
         subprotocols: Subprotocols to offer, in order of preference (RFC 6455 1.9).
-        additional_headers: More headers: a mapping, pairs, or `Headers`. One with the name of a
-            mandatory header takes its place.
+        additional_headers: More headers: a mapping, pairs, or `Headers`. Names are str, values str
+            or int. One with the name of a mandatory header takes its place.
         user_agent_header: Value of the User-Agent header; None sends none.
         ssl: A `TLSConfig`; None and True mean `TLSConfig()` for `wss://`. Certificates are checked.
         server_hostname: Name for TLS to ask for and to check instead of the URI's host.
@@ -100,15 +97,18 @@ class connect:  # noqa: N801 - known by this name
         driver: "loop": the event loop watches the socket, which is fastest. "lifeline": the
             engine's own thread does. "auto": the loop where it can, else the engine's thread
             (Windows' proactor loop).
-        sock: A connected socket to use. The connection owns it from then on. A redirect is then
-            an error, for it needs another connection.
-        logger: Where frames (DEBUG) and warnings are logged; `aiowebsocket` by default.
+        sock: A connected stream socket to use, TCP or AF_UNIX, without TLS of its own. The engine
+            owns it from then on, unless something is refused; each needs one of its own. A redirect
+            is then an error, for it needs another connection.
+        logger: Where frames (DEBUG) and warnings are logged: a logger or a `LoggerAdapter`;
+            `aiowebsocket` by default.
         process_exception: For `async for`: gets the exception of a failed attempt; returns None
             to try again, or the exception to raise.
 
     Raises:
         InvalidURI: If the URI is not a WebSocket URI.
-        ValueError: If an option cannot be sent or is out of range.
+        TypeError: If an option is of the wrong type.
+        ValueError: If an option cannot be sent or is out of range, or `sock` cannot be used.
         ConnectError: If the connection cannot be opened: `ResolveError`, `ConnectRefused`,
             `TLSError`, `CertificateError`, `ConnectTimeout`, or an `InvalidHandshake` such as
             `InvalidStatus`, which has the server's response; of that, `RedirectError` where a
@@ -123,7 +123,7 @@ class connect:  # noqa: N801 - known by this name
         subprotocols: Sequence[str] | None = None,
         additional_headers: "HeadersLike | None" = None,
         user_agent_header: str | None = USER_AGENT,
-        ssl: SSLOption = None,
+        ssl: "TLSConfig | bool | None" = None,
         server_hostname: str | None = None,
         open_timeout: float | None = 10,
         max_redirects: int = 5,
@@ -134,72 +134,42 @@ class connect:  # noqa: N801 - known by this name
         write_limit: int = 2**15,
         coalesce: bool = False,
         busy_poll: int = 0,
-        compression: CompressionOption = "deflate",
+        compression: "PerMessageDeflate | str | None" = "deflate",
         ping_interval: float | None = 20,
         ping_timeout: float | None = 20,
         app_stall_timeout: float | None = None,
         driver: str = "auto",
         sock: "socket.socket | None" = None,
-        logger: logging.Logger | None = None,
+        logger: "LoggerLike | None" = None,
         process_exception: Callable[[Exception], Exception | None] | None = None,
     ) -> None:
+        # What was said, by the names of the signature above.
+        self._options = _FACE.take(locals())
+        self._uri = check_uri(uri)
         if ssl and uri.lower().startswith(("ws:", "http:")):
             raise ValueError(f"ssl={ssl!r} has no meaning without TLS: the URI is not wss://")
-        self._uri = uri
-        self._compression = offered_compression(compression)
-        self._settings = Settings(
-            max_size=max_size,
-            max_buffered=max_buffered,
-            write_limit=write_limit,
-            overflow=overflow,
-            close_timeout=close_timeout,
-            ping_interval=ping_interval,
-            ping_timeout=ping_timeout,
-            app_stall_timeout=app_stall_timeout,
-            driver=driver,
-            coalesce=coalesce,
-            busy_poll=busy_poll,
-            compression=self._compression,
-            logger=LOGGER if logger is None else logger,
-        )
-        self._ssl = ssl
-        self._server_hostname = server_hostname
-        self._subprotocols = subprotocols
-        self._open_timeout = open_timeout
-        self._max_redirects = max_redirects
-        self._headers = header_fields(additional_headers)
-        self._defaults: list[tuple[str, str]] = []
-        if origin is not None:
-            self._defaults.append(("Origin", origin))
-        if user_agent_header is not None:
-            self._defaults.append(("User-Agent", user_agent_header))
-        self._sock = sock
-        self._process_exception = process_exception or globals()["process_exception"]
-        self._connection: ClientConnection | None = None
+        # One may be entered again, within itself and in other tasks: who leaves ends its own.
+        self._entered: list[tuple[asyncio.Task[Any] | None, ClientConnection]] = []
 
     def __await__(self) -> Generator[Any, None, ClientConnection]:
         """Open the connection."""
         return self._open().__await__()
 
     async def _open(self) -> ClientConnection:
+        options = self._options
+        by_default = (("Origin", options["origin"]), ("User-Agent", options["user_agent_header"]))
         opened = await open_connection(
             self._uri,
-            logger=self._settings.logger,
-            ssl=self._ssl,
-            server_hostname=self._server_hostname,
-            subprotocols=self._subprotocols,
-            open_timeout=self._open_timeout,
-            compression=self._compression,
-            headers=self._headers,
-            defaults=self._defaults,
-            sock=self._sock,
-            max_redirects=self._max_redirects,
+            options,
+            headers=options["additional_headers"],
+            defaults=[(name, value) for name, value in by_default if value is not None],
         )
-        return ClientConnection(opened, self._settings)
+        return ClientConnection(opened, options)
 
     async def __aenter__(self) -> ClientConnection:
-        self._connection = await self
-        return await self._connection.__aenter__()
+        connection = await self
+        self._entered.append((asyncio.current_task(), connection))
+        return connection
 
     async def __aexit__(
         self,
@@ -207,8 +177,16 @@ class connect:  # noqa: N801 - known by this name
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._connection is not None:
-            await self._connection.__aexit__(exc_type, exc_value, traceback)
+        await self._left().__aexit__(exc_type, exc_value, traceback)
+
+    def _left(self) -> ClientConnection:
+        """Give the connection that is being left: the last one that this task has entered."""
+        if not self._entered:
+            raise RuntimeError("connect: `async with` is left, but has not been entered")
+        task = asyncio.current_task()
+        entered = [place for place, (who, _) in enumerate(self._entered) if who is task]
+        # Who enters in one task and leaves in another means the last of all.
+        return self._entered.pop(entered[-1] if entered else -1)[1]
 
     async def __aiter__(self) -> AsyncIterator[ClientConnection]:
         delays = _delays()
@@ -216,13 +194,13 @@ class connect:  # noqa: N801 - known by this name
             try:
                 connection = await self
             except Exception as exception:
-                refusal = self._process_exception(exception)
+                refusal = (self._options["process_exception"] or process_exception)(exception)
                 if refusal is exception:
                     raise
                 if refusal is not None:
                     raise refusal from exception
                 delay = next(delays)
-                self._settings.logger.info(
+                self._options["logger"].info(
                     "connect failed: %s; trying again in %.1f seconds", exception, delay
                 )
                 await asyncio.sleep(delay)
@@ -230,6 +208,9 @@ class connect:  # noqa: N801 - known by this name
             delays = _delays()
             async with connection:
                 yield connection
+
+
+_FACE = Face(CONNECT, connect.__init__)
 
 
 def process_exception(exception: Exception) -> Exception | None:

@@ -23,8 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 from . import _core
 from .compression import PerMessageDeflate
-from .frames import INTERNAL_ERROR, NORMAL_CLOSURE
-from .settings import Settings
+from .frames import (
+    INTERNAL_ERROR,
+    LONGEST_REASON,
+    NORMAL_CLOSURE,
+    PRIVATE_USE,
+    REGISTERED,
+    SENDABLE,
+)
 
 if TYPE_CHECKING:
     import uuid
@@ -56,10 +62,10 @@ class ClientConnection(_core.ClientConnection):
 
     # What few ask for is made when it is asked for: a connection is opened, and kept, for less.
 
-    def __init__(self, opened: _core.Opened, settings: Settings) -> None:
+    def __init__(self, opened: _core.Opened, options: dict[str, Any]) -> None:
         self._opened = opened
-        self._compression = settings.compression
-        self.logger = settings.logger
+        self._options = options
+        self.logger = options["logger"]
 
     @cached_property
     def request(self) -> "Request":
@@ -104,7 +110,7 @@ class ClientConnection(_core.ClientConnection):
         agreed = self._opened.deflate
         if agreed is None:
             return None
-        options = self._compression
+        options = self._options["deflate"]
         return PerMessageDeflate(
             server_no_context_takeover=agreed[0],
             client_no_context_takeover=agreed[1],
@@ -186,8 +192,10 @@ class ClientConnection(_core.ClientConnection):
             reason: Close reason of at most 123 bytes in UTF-8.
 
         Raises:
-            ValueError: If the code may not be sent or the reason is too long.
+            TypeError: If the code is no int or the reason no str.
+            ValueError: If the code may not be sent or the reason is too long, whatever the state.
         """
+        _check_close(code, reason)
         if self._sending_fragments:
             code, reason = INTERNAL_ERROR, "close during fragmented message"
         self._close(code, reason)
@@ -265,6 +273,23 @@ def _fragments(message: object) -> AsyncIterator[Data]:
 async def _each(fragments: Iterable[Data]) -> AsyncIterator[Data]:
     for fragment in fragments:
         yield fragment
+
+
+def _check_close(code: object, reason: object) -> None:
+    """Refuse what no Close frame may say, also where none would be sent any more."""
+    if isinstance(code, bool) or not isinstance(code, int):
+        raise TypeError(f"a close code is an int, not {type(code).__name__}")
+    if not isinstance(reason, str):
+        raise TypeError(f"a close reason is a str, not {type(reason).__name__}")
+    if code not in SENDABLE and not (REGISTERED.start <= code < PRIVATE_USE.stop):
+        raise ValueError(
+            f"close code {code} may not be sent; use 1000-1003, 1007-1014, or 3000-4999"
+        )
+    length = len(reason.encode())
+    if length > LONGEST_REASON:
+        raise ValueError(
+            f"a close reason has at most {LONGEST_REASON} bytes of UTF-8, not {length}"
+        )
 
 
 def _control_payload(data: str | bytes) -> bytes:

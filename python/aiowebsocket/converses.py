@@ -9,20 +9,24 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _core
 from .frames import NORMAL_CLOSURE
 from .handshake import Response
-from .opening import (
-    LOGGER,
-    CompressionOption,
+from .opening import open_connection
+from .options import (
+    AIOWEBSOCKET,
+    FIXED,
+    TIMEOUT,
+    Face,
+    check_uri,
     header_fields,
-    offered_compression,
-    open_connection,
 )
-from .settings import Settings
-from .tls import TLSConfig
+
+if TYPE_CHECKING:
+    from .compression import PerMessageDeflate
+    from .tls import TLSConfig
 
 __all__ = ["AioWebSocket", "Converse"]
 
@@ -43,7 +47,7 @@ class Converse(_core.Converse):
     `async for message in converse`, which ends when the connection ends in good order.
     """
 
-    def __init__(self, opened: _core.Opened, _settings: Settings) -> None:
+    def __init__(self, opened: _core.Opened, _options: dict[str, Any]) -> None:
         self._opened = opened
 
     @property
@@ -111,8 +115,10 @@ class AioWebSocket:
             waits for ever.
         app_stall_timeout: Seconds for which the engine stands in for an event loop that does not
             run, before it closes the connection with 1001; None is no limit.
-        overflow: What happens when more than 4 MiB of messages would wait: "block" stops reading,
-            "drop_oldest" and "drop_newest" drop, "close" closes with 1008.
+        max_buffered: Bytes of received messages that may wait: 64 MiB, since the original had no
+            limit, and scripts send much to a server that echoes before they receive.
+        overflow: What happens when more would wait: "block" stops reading, "drop_oldest" and
+            "drop_newest" drop, "close" closes with 1008.
         driver: Who serves the socket: "loop", "lifeline" (the engine's thread), or "auto".
 
     Attributes:
@@ -128,10 +134,11 @@ class AioWebSocket:
         timeout: float | None = 30,
         read_timeout: float | None = 120,
         *,
-        ssl: TLSConfig | bool | None = None,
+        ssl: "TLSConfig | bool | None" = None,
         subprotocols: Sequence[str] | None = None,
-        compression: CompressionOption = None,
+        compression: "PerMessageDeflate | str | None" = None,
         max_size: int | None = 2**26,
+        max_buffered: int = 2**26,
         close_timeout: float | None = 10,
         coalesce: bool = False,
         busy_poll: int = 0,
@@ -141,30 +148,19 @@ class AioWebSocket:
         overflow: str = "block",
         driver: str = "auto",
     ) -> None:
+        # What was said, by the names of the signature above.
+        self._options = _FACE.take(locals())
+        TIMEOUT.check("timeout", timeout)
         self.uri = uri
         self.timeout = timeout
         self.read_timeout = read_timeout
         self.headers = [] if headers is None else headers
         self.union_header = {} if union_header is None else union_header
         self.ssl = ssl
-        self.subprotocols = subprotocols
-        self.compression = offered_compression(compression)
+        self.subprotocols = None if subprotocols is None else self._options["subprotocols"]
+        self.compression = self._options["compression"]
         self.converse: Converse | None = None
-        self._settings = Settings(
-            max_size=max_size,
-            max_buffered=2**22,
-            overflow=overflow,
-            write_limit=2**15,
-            close_timeout=close_timeout,
-            ping_interval=ping_interval,
-            ping_timeout=ping_timeout,
-            app_stall_timeout=app_stall_timeout,
-            driver=driver,
-            coalesce=coalesce,
-            busy_poll=busy_poll,
-            compression=self.compression,
-            logger=LOGGER,
-        )
+        self._connecting = False
 
     @property
     def state(self) -> int:
@@ -206,25 +202,29 @@ class AioWebSocket:
 
         Raises:
             ValueError: If URI or headers cannot be used; nothing has been sent.
-            ConnectionError: If it is open already, or cannot be opened (`ConnectError`).
+            ConnectionError: If it is open or being opened already, or cannot be opened
+                (`ConnectError`).
         """
-        if self.converse is not None and not self.converse.closed:
+        if self._connecting or (self.converse is not None and not self.converse.closed):
             raise ConnectionError("Connection is already exists.")
+        self._connecting = True
+        try:
+            self.converse = await self._connect()
+        finally:
+            self._connecting = False
+
+    async def _connect(self) -> Converse:
         request_line, headers = self._request()
+        options = self._options | self._changed()
         opened = await open_connection(
-            self.uri.partition("#")[0],
-            logger=LOGGER,
-            ssl=self.ssl,
-            server_hostname=None,
-            subprotocols=self.subprotocols,
-            open_timeout=self.timeout,
-            compression=self.compression,
+            check_uri(self.uri).partition("#")[0],
+            options,
             request_line=request_line,
             headers=headers,
             defaults=[] if self.headers else [("User-Agent", _USER_AGENT)],
             default_origin=not self.headers,
         )
-        self.converse = Converse(opened, self._settings)
+        return Converse(opened, options)
 
     async def close_connection(self) -> None:
         """Perform the closing handshake, bounded by `close_timeout`.
@@ -250,17 +250,26 @@ class AioWebSocket:
             self.converse._explain_end(_LEFT)
         await self.close_connection()
 
+    def _changed(self) -> dict[str, Any]:
+        """Take what may have been changed since it was constructed."""
+        again = {name: getattr(self, name) for name in ("ssl", "subprotocols", "compression")}
+        taken = {name: AIOWEBSOCKET[name].check(name, value) for name, value in again.items()}
+        return taken | {"open_timeout": TIMEOUT.check("timeout", self.timeout)}
+
     def _request(self) -> tuple[str | None, list[tuple[str, str]]]:
         """Take the caller's header apart: the request line, if given, and the fields."""
         if isinstance(self.headers, Mapping):
             request_line: str | None = None
-            fields = header_fields(self.headers)
+            fields = header_fields("headers", self.headers)
         else:
             request_line, fields = _parse_lines(self.headers)
-        union = {name.lower(): (name, str(value)) for name, value in self.union_header.items()}
+        added = header_fields("union_header", self.union_header)
+        union = {field[0].lower(): field for field in added}
         replaced = [union.pop(field[0].lower(), field) for field in fields]
         return request_line, [*replaced, *union.values()]
 
+
+_FACE = Face(AIOWEBSOCKET, AioWebSocket.__init__, **FIXED)
 
 # The original documents' first program spells it so.
 AioWebsocket = AioWebSocket
@@ -268,15 +277,21 @@ AioWebsocket = AioWebSocket
 
 def _parse_lines(lines: Sequence[str]) -> tuple[str | None, list[tuple[str, str]]]:
     # A blank line was how a script made the original send the end of the header.
+    if isinstance(lines, str | bytes):
+        raise TypeError("headers is a list of lines or a dict, not " + type(lines).__name__)
+    for line in lines:
+        if not isinstance(line, str):
+            raise TypeError(f"a line of headers is {type(line).__name__}, it has to be str")
     lines = [line.rstrip("\r\n") for line in lines]
     lines = [line for line in lines if line]
     request_line = None
     if lines and re.fullmatch(_REQUEST_LINE, lines[0]):
         request_line, *lines = lines
     fields = []
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         name, colon, value = line.partition(":")
         if not colon:
-            raise ValueError(f"header line {line!r} has no colon")
+            # Not the line itself: it may hold a credential.
+            raise ValueError(f"line {number} of headers has no colon")
         fields.append((name, value.strip()))
     return request_line, fields

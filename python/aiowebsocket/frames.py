@@ -34,8 +34,12 @@ EXPLANATIONS = {
     1015: "TLS handshake failure [internal]",
 }
 # RFC 6455 7.4.2.
-_REGISTERED = range(3000, 4000)
-_PRIVATE_USE = range(4000, 5000)
+REGISTERED = range(3000, 4000)
+PRIVATE_USE = range(4000, 5000)
+# Of the others those that may stand in a Close frame (RFC 6455 7.4.1).
+SENDABLE = frozenset({*range(1000, 1004), *range(1007, 1015)})
+# A control frame's 125 bytes without the code's (RFC 6455 5.5).
+LONGEST_REASON = 123
 
 
 class Close(Value):
@@ -63,8 +67,8 @@ class Close(Value):
 
 
 def _explanation(code: int) -> str:
-    if code in _REGISTERED:
+    if code in REGISTERED:
         return "registered"
-    if code in _PRIVATE_USE:
+    if code in PRIVATE_USE:
         return "private use"
     return EXPLANATIONS.get(code, "unknown")

@@ -78,6 +78,11 @@ pub struct Opened {
     pub redirects: Vec<Redirect>,
 }
 
+/// Refuses what `open` would refuse before it opens a socket.
+pub fn check(options: &Options) -> Result<(), OpenError> {
+    Plan::new(options).map(drop)
+}
+
 /// Everything that can be refused before a socket is opened is, at the first poll.
 pub async fn open(mut options: Options) -> Result<Opened, OpenError> {
     let deadline = Deadline::after(options.timeout);

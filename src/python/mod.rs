@@ -12,6 +12,8 @@ mod waiting;
 
 use std::time::Duration;
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::drive;
@@ -23,6 +25,8 @@ const EXIT_PATIENCE: Duration = Duration::from_millis(100);
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
+    check_interpreter()?;
+    drive::panics::silence();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<opening::Opened>()?;
     module.add_class::<faces::Link>()?;
@@ -38,6 +42,20 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let stop = wrap_pyfunction!(stop_lifeline, module)?;
     py.import("atexit")?.call_method1("register", (stop,))?;
     register_fork_handler(py, module)
+}
+
+/// The engine's thread, its pools and its clocks are the process's; a sub-interpreter that ended would take
+/// them from the one that uses them.
+fn check_interpreter() -> PyResult<()> {
+    // SAFETY: a thread that imports is attached to an interpreter, so there is a current one.
+    let number = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    if number == 0 {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(format!(
+        "aiowebsocket works in the main interpreter only, and this is sub-interpreter {number}: \
+         connect from the main one, or from a process of its own"
+    )))
 }
 
 /// Ends the engine's thread, so that it leaves no trace at interpreter exit: after that it must not

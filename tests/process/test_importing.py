@@ -20,6 +20,8 @@ import aiowebsocket
 if TYPE_CHECKING:
     from peers.process import ServerProcess
 
+# Whatever needs the engine; and of that what a conversation does without.
+ENGINE = ["_core", "client", "compression", "connection", "opening", "options"]
 LATE = ["converses", "enumerations", "handshake", "tls"]
 LOADED_WHEN_ASKED_FOR = {f"aiowebsocket.{name}" for name in LATE}
 MODULES = [
@@ -61,9 +63,14 @@ def told_by(program: str, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_importing_the_package_loads_what_connect_needs_and_no_more() -> None:
+def test_importing_the_package_loads_nothing_that_needs_the_engine() -> None:
     loaded = set(told_by(f"import aiowebsocket; {LOADED}"))
-    assert "aiowebsocket.client" in loaded
+    assert not loaded & {f"aiowebsocket.{name}" for name in [*ENGINE, *LATE]}
+
+
+def test_asking_for_connect_loads_what_it_needs_and_no_more() -> None:
+    loaded = set(told_by(f"from aiowebsocket import connect; {LOADED}"))
+    assert {f"aiowebsocket.{name}" for name in ENGINE} <= loaded
     assert not loaded & LOADED_WHEN_ASKED_FOR
 
 
@@ -87,7 +94,7 @@ print(json.dumps([unlisted, missing]))
     assert told_by(program) == [[], []]
 
 
-@pytest.mark.parametrize("name", ["AioWebsocket", "CloseCode", "Headers", "TLSConfig", *LATE])
+@pytest.mark.parametrize("name", ["AioWebsocket", "connect", "Headers", "client", *LATE])
 def test_however_a_name_is_asked_for_first_it_is_one_object(name: str) -> None:
     program = f"""
 import json, aiowebsocket

@@ -7,7 +7,7 @@ use super::{Link, operation, receive, receive_many, send, send_many};
 use crate::python::awaitable::{
     Amount, Command, Manner, Operation, SendStyle, Style, receiving, sending,
 };
-use crate::python::opening::Opened;
+use crate::python::opening::{Most, Opened, Timeout};
 use crate::python::values::{Decode, message};
 
 /// The native half of `aiowebsocket.ClientConnection`.
@@ -19,9 +19,9 @@ impl ClientConnection {
     #[new]
     fn new(
         opened: &Bound<'_, Opened>,
-        settings: &Bound<'_, PyAny>,
+        options: &Bound<'_, PyAny>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let link = Link::attach(opened.get(), settings)?;
+        let link = Link::attach(opened.get(), options)?;
         Ok(PyClassInitializer::from(link).add_subclass(Self))
     }
 
@@ -102,7 +102,7 @@ impl ClientConnection {
     /// Raises:
     ///     ConnectionClosed: When the connection is closed.
     ///     TimeoutError: If there was no room in time; nothing has been sent.
-    ///     TypeError: If the message is of another type.
+    ///     TypeError: If the message is of another type, or `timeout` is no number.
     ///     UnicodeError: If it cannot be text.
     #[pyo3(signature = (message, *, text = None, compress = None, timeout = None))]
     fn send_threadsafe(
@@ -110,8 +110,9 @@ impl ClientConnection {
         message: &Bound<'_, PyAny>,
         text: Option<bool>,
         compress: Option<bool>,
-        timeout: Option<f64>,
+        timeout: Option<Timeout>,
     ) -> PyResult<()> {
+        let timeout = timeout.and_then(|Timeout(seconds)| seconds);
         let manner = Manner { text, compress, fin: true, style: SendStyle::Message };
         sending::threadsafe(slf.as_super().get().driver.get(), message, manner, timeout)
     }
@@ -148,7 +149,10 @@ impl ClientConnection {
     ///     ConcurrencyError: If another coroutine is receiving.
     ///     ValueError: If `max` is less than 1.
     #[pyo3(signature = (max = None))]
-    fn recv_many<'py>(slf: &Bound<'py, Self>, max: Option<i64>) -> PyResult<Bound<'py, Operation>> {
+    fn recv_many<'py>(
+        slf: &Bound<'py, Self>,
+        max: Option<Most>,
+    ) -> PyResult<Bound<'py, Operation>> {
         let name = "ClientConnection.recv_many";
         receive_many(slf.as_super(), name, Decode::ByKind, Style::Recv, max)
     }

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::{Link, receive, receive_many, send, send_many};
 use crate::python::awaitable::{Amount, Manner, Operation, SendStyle, Style, sending};
-use crate::python::opening::Opened;
+use crate::python::opening::{Most, Opened, Timeout};
 use crate::python::values::Decode;
 
 /// The native half of `aiowebsocket.converses.Converse`.
@@ -19,9 +19,9 @@ impl Converse {
     #[new]
     fn new(
         opened: &Bound<'_, Opened>,
-        settings: &Bound<'_, PyAny>,
+        options: &Bound<'_, PyAny>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let link = Link::attach(opened.get(), settings)?;
+        let link = Link::attach(opened.get(), options)?;
         Ok(PyClassInitializer::from(link).add_subclass(Self))
     }
 
@@ -108,8 +108,9 @@ impl Converse {
         message: &Bound<'_, PyAny>,
         text: Option<bool>,
         compress: Option<bool>,
-        timeout: Option<f64>,
+        timeout: Option<Timeout>,
     ) -> PyResult<()> {
+        let timeout = timeout.and_then(|Timeout(seconds)| seconds);
         let manner = Manner { text, compress, fin: true, style: SendStyle::Converse };
         sending::threadsafe(slf.as_super().get().driver.get(), message, manner, timeout)
     }
@@ -154,7 +155,7 @@ impl Converse {
     #[pyo3(signature = (max = None))]
     fn receive_many<'py>(
         slf: &Bound<'py, Self>,
-        max: Option<i64>,
+        max: Option<Most>,
     ) -> PyResult<Bound<'py, Operation>> {
         let name = "Converse.receive_many";
         receive_many(slf.as_super(), name, Decode::Bytes, Style::Converse, max)

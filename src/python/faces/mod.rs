@@ -5,29 +5,20 @@ mod client_connection;
 mod converse;
 pub(crate) mod coroutine_method;
 
-use std::time::Duration;
-
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::drive;
-use crate::drive::Care;
-use crate::drive::lifeline::LONGEST_SWEEP;
-use crate::protocol::deflate::{Agreed, Deflate};
-use crate::protocol::{CloseCode, Config, Overflow, Phase};
-use crate::python::asyncio::{self, Driver};
+use crate::protocol::{CloseCode, Phase};
+use crate::python::asyncio::Driver;
 use crate::python::awaitable::{
     Amount, Command, Manner, Operation, Receive, Send, SendMany, Style, sending,
 };
-use crate::python::opening::{self, Opened};
+use crate::python::opening::{self, Most, Opened, Settings};
 use crate::python::values::{Decode, message, stats};
 
 pub(crate) use client_connection::ClientConnection;
 pub(crate) use converse::Converse;
-
-/// However short ping_timeout is, a loop has this long for its own work.
-const SHORTEST_SWEEP: Duration = Duration::from_millis(50);
 
 /// One open connection on the running event loop.
 #[pyclass(frozen, subclass, module = "aiowebsocket._core")]
@@ -36,24 +27,13 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn attach(opened: &Opened, settings: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let logger = settings.getattr("logger")?;
-        let config = config(opened, settings, &logger)?;
-        let care = care(settings, &config)?;
-        let options = asyncio::Options {
-            logger: logger.unbind(),
-            coalesces: settings.getattr("coalesce")?.extract()?,
-            patience: Duration::from_micros(settings.getattr("busy_poll")?.extract()?),
-            by_lifeline: match settings.getattr("driver")?.extract::<String>()?.as_str() {
-                "loop" => Some(false),
-                "lifeline" => Some(true),
-                _ => None,
-            },
-        };
+    fn attach(opened: &Opened, options: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let settings: Settings<'_> = options.extract()?;
+        let (config, care) = (settings.config(opened.agreed())?, settings.care());
         let (stream, early) = opened.take()?;
         let descriptor = opening::descriptor(&stream);
         let link = drive::Link::new(stream, &early, &config, care);
-        Ok(Self { driver: Driver::attach(settings.py(), link, descriptor, options)? })
+        Ok(Self { driver: Driver::attach(options.py(), link, descriptor, settings.driver())? })
     }
 
     /// The connection of a process that has been forked is none of its child's: the child may not even
@@ -70,52 +50,6 @@ impl Link {
     pub(crate) const fn driver(&self) -> &Py<Driver> {
         &self.driver
     }
-}
-
-fn config(
-    opened: &Opened,
-    settings: &Bound<'_, PyAny>,
-    logger: &Bound<'_, PyAny>,
-) -> PyResult<Config> {
-    let setting = |name: &str| settings.getattr(name);
-    let max_size: Option<u64> = setting("max_size")?.extract()?;
-    Ok(Config {
-        max_size: max_size.unwrap_or(u64::MAX),
-        max_buffered: setting("max_buffered")?.extract()?,
-        overflow: match setting("overflow")?.extract::<String>()?.as_str() {
-            "drop_oldest" => Overflow::DropOldest,
-            "drop_newest" => Overflow::DropNewest,
-            "close" => Overflow::Close,
-            _ => Overflow::Block,
-        },
-        close_timeout: seconds(settings, "close_timeout")?,
-        ping_interval: seconds(settings, "ping_interval")?,
-        ping_timeout: seconds(settings, "ping_timeout")?,
-        deflate: opened.agreed().map(|agreed| deflate(agreed, settings)).transpose()?,
-        trace: logger.call_method1("isEnabledFor", (10,))?.is_truthy()?,
-    })
-}
-
-/// A loop is looked after early enough for the peer, and keepalive, to hear in time.
-fn care(settings: &Bound<'_, PyAny>, config: &Config) -> PyResult<Care> {
-    let quarter = config.ping_timeout.filter(|_| config.ping_interval.is_some()).map(|t| t / 4);
-    let sweep = quarter.map_or(LONGEST_SWEEP, |quarter| quarter.min(LONGEST_SWEEP));
-    Ok(Care {
-        write_limit: settings.getattr("write_limit")?.extract()?,
-        sweep: sweep.max(SHORTEST_SWEEP),
-        app_stall_timeout: seconds(settings, "app_stall_timeout")?,
-    })
-}
-
-/// What was agreed on, and what the caller says of our own messages.
-fn deflate(agreed: Agreed, settings: &Bound<'_, PyAny>) -> PyResult<Deflate> {
-    let options = settings.getattr("compression")?;
-    Ok(Deflate {
-        agreed,
-        level: options.getattr("level")?.extract()?,
-        mem_level: options.getattr("mem_level")?.extract()?,
-        threshold: options.getattr("threshold")?.extract()?,
-    })
 }
 
 fn operation<'py>(
@@ -141,16 +75,9 @@ fn receive_many<'py>(
     name: &'static str,
     decode: Decode,
     style: Style,
-    max: Option<i64>,
+    max: Option<Most>,
 ) -> PyResult<Bound<'py, Operation>> {
-    let most = match max.map(usize::try_from) {
-        None => usize::MAX,
-        Some(Ok(most)) if most > 0 => most,
-        _ => {
-            let max = max.unwrap_or_default();
-            return Err(PyValueError::new_err(format!("max is {max}, and at least 1")));
-        }
-    };
+    let most = max.map_or(usize::MAX, |Most(most)| most);
     receive(slf, name, decode, style, Amount::Many(most))
 }
 
@@ -172,17 +99,6 @@ fn send_many<'py>(
     let messages = message::collect(messages, manner.text)?;
     let many = Box::new(SendMany { messages, next: 0, manner });
     operation(slf, name, Command::SendMany(many))
-}
-
-/// A setting in seconds; None is off.
-fn seconds(settings: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Duration>> {
-    let number: Option<f64> = settings.getattr(name)?.extract()?;
-    number
-        .map(|number| {
-            Duration::try_from_secs_f64(number)
-                .map_err(|_| PyValueError::new_err(format!("{name} is {number}, not a duration")))
-        })
-        .transpose()
 }
 
 #[pymethods]

@@ -1,60 +1,50 @@
 //! Opening a connection from Python: options in, an asyncio future out, and what there is to know of the
 //! opening.
 
-use std::ffi::OsString;
-use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+mod settings;
 
-use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyValueError};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::connect::{
-    self, Environment, Options, Redirect, TlsChoice, TlsOptions, TlsVersion, Uri,
-};
+use crate::connect::{self, Options, Redirect, TlsChoice, Uri};
 use crate::drive::Stream;
-use crate::protocol::deflate::{Agreed, Parameters, WindowBits};
+use crate::protocol::deflate::Agreed;
 use crate::protocol::handshake::{Agreement, Fields, Response, Wanted};
 use crate::python::asyncio::{self, Descriptor};
-use crate::python::values::{errors, handshake, imports};
+use crate::python::values::{errors, handshake};
+
+pub(crate) use settings::{Most, Settings, Timeout};
 
 /// Opens a connection and returns a future of it; cancelling the future closes the socket.
 ///
 /// `headers` are the caller's own, in order; mandatory ones that are missing are added, `defaults`
-/// where the caller has none of that name. `sock` is the descriptor of a connected socket, and is
-/// owned from here on.
+/// where the caller has none of that name. A socket among the options is owned from here on, unless
+/// something is refused.
 #[pyfunction]
 #[pyo3(signature = (
-    uri, *, request_line = None, headers = Vec::new(), defaults = Vec::new(), default_origin = false,
-    subprotocols = Vec::new(), deflate = None, ssl = None, tls = None, server_hostname = None,
-    sock = None, timeout = None, max_redirects = 0
+    uri, options, *, request_line = None, headers = Vec::new(), defaults = Vec::new(),
+    default_origin = false
 ))]
-#[expect(clippy::too_many_arguments, reason = "the options")]
 pub(crate) fn open_connection<'py>(
     py: Python<'py>,
     uri: String,
+    options: Settings<'py>,
     request_line: Option<String>,
     headers: Fields,
     defaults: Fields,
     default_origin: bool,
-    subprotocols: Vec<String>,
-    deflate: Option<&Bound<'py, PyAny>>,
-    ssl: Option<bool>,
-    tls: Option<&Bound<'py, PyAny>>,
-    server_hostname: Option<String>,
-    sock: Option<Descriptor>,
-    timeout: Option<f64>,
-    max_redirects: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let socket = sock.map(own_socket);
-    let timeout = timeout.map(duration).transpose()?;
     let parsed = Uri::parse(&uri).map_err(|error| errors::open_error(py, &uri, error))?;
-    let tls = tls_choice(py, ssl, tls, parsed.is_secure())?;
+    let tls = options.tls(py, parsed.is_secure())?;
     let secure = parsed.is_secure() || matches!(tls, TlsChoice::On(_));
-    let deflate = deflate.map(deflate_offer).transpose()?;
+    let (server_hostname, deflate) = (options.server_hostname()?, options.deflate_offer()?);
+    let (timeout, max_redirects) = (options.timeout(), options.redirects());
+    let subprotocols = options.subprotocols;
     let mut wanted = Wanted { request_line, fields: headers, subprotocols, deflate };
     let origin = default_origin.then(|| ("Origin".to_owned(), parsed.origin(secure)));
     for (name, value) in origin.into_iter().chain(defaults) {
@@ -62,95 +52,17 @@ pub(crate) fn open_connection<'py>(
             wanted.fields.push((name, value));
         }
     }
-    let options =
+    let socket = None;
+    let mut plan =
         Options { uri: parsed, wanted, tls, server_hostname, socket, timeout, max_redirects };
-    asyncio::future_of(py, connect::open(options), move |py, opened| match opened {
+    if let Some(sock) = options.sock {
+        // Until everything has been found good the socket is its caller's.
+        connect::check(&plan).map_err(|error| errors::open_error(py, &uri, error))?;
+        plan.socket = Some(own_socket(sock.call_method0(intern!(py, "detach"))?.extract()?));
+    }
+    asyncio::future_of(py, connect::open(plan), move |py, opened| match opened {
         Ok(opened) => Ok(Py::new(py, Opened::from(opened))?.into_any()),
         Err(error) => Err(errors::open_error(py, &uri, error)),
-    })
-}
-
-fn duration(seconds: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| {
-        let message = format!("a timeout is a number of seconds, zero or more, not {seconds}");
-        if seconds.is_finite() && seconds > 0.0 {
-            PyOverflowError::new_err(message)
-        } else {
-            PyValueError::new_err(message)
-        }
-    })
-}
-
-/// What a `PerMessageDeflate` asks the server for.
-fn deflate_offer(options: &Bound<'_, PyAny>) -> PyResult<Parameters> {
-    let py = options.py();
-    let client_bits = options.getattr(intern!(py, "client_max_window_bits"))?;
-    let client_max_window_bits = match client_bits.extract::<bool>() {
-        Ok(true) => WindowBits::Any,
-        Ok(false) => WindowBits::Unsaid,
-        Err(_) => {
-            client_bits.extract::<Option<u8>>()?.map_or(WindowBits::Unsaid, WindowBits::AtMost)
-        }
-    };
-    let set = |name| -> PyResult<bool> { options.getattr(name)?.extract() };
-    Ok(Parameters {
-        server_no_context_takeover: set(intern!(py, "server_no_context_takeover"))?,
-        client_no_context_takeover: set(intern!(py, "client_no_context_takeover"))?,
-        server_max_window_bits: options
-            .getattr(intern!(py, "server_max_window_bits"))?
-            .extract()?,
-        client_max_window_bits,
-    })
-}
-
-fn tls_choice(
-    py: Python<'_>,
-    ssl: Option<bool>,
-    tls: Option<&Bound<'_, PyAny>>,
-    secure: bool,
-) -> PyResult<TlsChoice> {
-    let default =
-        || Ok::<_, PyErr>(TlsOptions { environment: environment(py)?, ..TlsOptions::default() });
-    match (ssl, tls) {
-        (Some(false), None) => Ok(TlsChoice::Off),
-        (None, None) if !secure => Ok(TlsChoice::ByScheme(default()?)),
-        (_, None) => Ok(TlsChoice::On(default()?)),
-        (_, Some(config)) => Ok(TlsChoice::On(tls_options(config)?)),
-    }
-}
-
-fn tls_options(config: &Bound<'_, PyAny>) -> PyResult<TlsOptions> {
-    let py = config.py();
-    let path = |name| -> PyResult<Option<PathBuf>> { config.getattr(name)?.extract() };
-    let min_version: Option<String> = config.getattr(intern!(py, "min_version"))?.extract()?;
-    Ok(TlsOptions {
-        ca_file: path(intern!(py, "ca_file"))?,
-        ca_data: config.getattr(intern!(py, "ca_data"))?.extract()?,
-        cert_file: path(intern!(py, "cert_file"))?,
-        key_file: path(intern!(py, "key_file"))?,
-        verify: config.getattr(intern!(py, "verify"))?.extract()?,
-        min_version: min_version.map(|version| match version.as_str() {
-            "TLSv1.3" => TlsVersion::Tls13,
-            _ => TlsVersion::Tls12,
-        }),
-        environment: environment(py)?,
-    })
-}
-
-/// Read from Python's own environment, and by nobody below: C's may change whenever the GIL is let go.
-fn environment(py: Python<'_>) -> PyResult<Environment> {
-    let environ = imports::ENVIRON.get(py)?;
-    let value = |name| -> PyResult<Option<OsString>> {
-        let value: Option<OsString> =
-            environ.call_method1(intern!(py, "get"), (name,))?.extract()?;
-        Ok(value.filter(|value| !value.is_empty()))
-    };
-    let directories = value(intern!(py, "SSL_CERT_DIR"))?.unwrap_or_default();
-    Ok(Environment {
-        cert_file: value(intern!(py, "SSL_CERT_FILE"))?.map(PathBuf::from),
-        cert_dirs: std::env::split_paths(&directories)
-            .filter(|directory| !directory.as_os_str().is_empty())
-            .collect(),
     })
 }
 
