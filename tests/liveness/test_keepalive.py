@@ -137,11 +137,13 @@ async def test_a_pong_that_does_not_come_ends_what_waits_for_a_message(
 @pytest.mark.every("scheme")
 async def test_the_time_is_kept_while_the_loop_is_blocked(raw_peer: MakeRawPeer) -> None:
     peer = raw_peer(never_answers)
-    async with connect(peer.uri, ping_interval=0.1, ping_timeout=0.2) as ws:
+    async with connect(peer.uri, ping_interval=0.1, ping_timeout=0.3) as ws:
         receiving = asyncio.ensure_future(ws.recv())
         await asyncio.sleep(0)
         received = peer.sessions[0].frames
-        block_until(lambda: received and received[-1].opcode == CLOSE)
+        with clock.measuring() as took:
+            block_until(lambda: received and received[-1].opcode == CLOSE)
+        assert took.late(0.1 + 0.3) < clock.SLACK
         await assert_pong_is_overdue(receiving)
     assert (await peer.report()).close_code == 1011
 

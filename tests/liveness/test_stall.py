@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import aiowebsocket
+import clock
 from aiowebsocket import ConnectionClosedError, ConnectionClosedOK, State, connect
 from blocking import block_until, hold_the_interpreter, sleep, until
 from faces import opened
@@ -122,8 +123,10 @@ async def test_a_client_that_is_held_finds_a_dead_server_in_time(
     name = uuid.uuid4()
     with told_of(demanding_server, name) as line:
         uri = demanding_server.uri(scheme, f"/silence?as={name}")
-        async with connect(uri, ping_interval=0.1, ping_timeout=0.2) as ws:
-            hold_the_interpreter(line)
+        async with connect(uri, ping_interval=0.1, ping_timeout=0.3) as ws:
+            with clock.measuring(demanding_server.process.pid) as took:
+                hold_the_interpreter(line)
+            assert took.late(0.1 + 0.3) < clock.SLACK
             with pytest.raises(ConnectionClosedError) as raised:
                 await asyncio.wait_for(ws.recv(), 5)
             assert isinstance(raised.value.__cause__, TimeoutError)
@@ -302,8 +305,12 @@ async def test_an_application_that_is_dead_does_not_look_alive_for_ever(
 
     peer = raw_peer(script)
     async with opened(face, peer.uri, app_stall_timeout=1, **SOON) as ws:
-        peer.go.set()
-        block_until(left.is_set)
+        with clock.measuring() as took:
+            peer.go.set()
+            block_until(left.is_set)
+        # That the loop is blocked has to be noticed first.
+        assert took.seconds >= 1
+        assert took.late(1 + SOON["ping_timeout"]) < clock.SLACK
         with pytest.raises(ConnectionClosedError) as raised:
             await asyncio.wait_for(ws.recv(), 5)
     assert isinstance(raised.value.__cause__, TimeoutError)

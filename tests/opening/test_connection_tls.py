@@ -6,6 +6,7 @@ More on certificates is in test_errors_opening.py and in tests/rust/connect.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import ssl
@@ -20,7 +21,7 @@ from aiowebsocket import connect
 from blocking import until
 from failures import assert_readable, refusal
 from peers import frames
-from peers.raw import EndOfStreamError, RawPeer, Session
+from peers.raw import PATIENCE, EndOfStreamError, RawPeer, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,13 @@ def end_without_close_notify(session: Session) -> None:
 
 
 def end_with_close_notify(session: Session) -> None:
-    session.hang_up()
+    """Without waiting for the client's, which is not reading yet."""
+    assert isinstance(session.stream, ssl.SSLSocket)
+    session.stream.settimeout(0.1)
+    with contextlib.suppress(TimeoutError):
+        session.stream.unwrap()
+    session.stream.settimeout(PATIENCE)
+    session.finish()
 
 
 @pytest.mark.only(scheme="wss")

@@ -223,27 +223,6 @@ async def test_two_receivers_at_once_are_a_concurrency_error(raw_peer: MakeRawPe
         assert await ws.recv() == "for the next"
 
 
-async def test_recv_while_a_stream_is_half_read_is_a_concurrency_error(
-    raw_peer: MakeRawPeer,
-) -> None:
-    def script(session: Session) -> None:
-        session.open()
-        session.send(frames.text("1", fin=False))
-        session.wait_for_go()
-        session.send(frames.continuation(b"2"))
-
-    peer = raw_peer(script)
-    async with connect(peer.uri) as ws:
-        stream = ws.recv_streaming()
-        assert await stream.__anext__() == "1"
-        with pytest.raises(aiowebsocket.ConcurrencyError):
-            await ws.recv()
-        peer.go.set()
-        assert await stream.__anext__() == "2"
-        with pytest.raises(StopAsyncIteration):
-            await stream.__anext__()
-
-
 async def test_a_cancelled_recv_loses_nothing_whenever_it_is_cancelled(
     raw_peer: MakeRawPeer,
 ) -> None:
