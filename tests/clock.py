@@ -53,13 +53,19 @@ class Span(NamedTuple):
         return self.ended - self.began
 
 
+class Loss(NamedTuple):
+    """What was lost from one look of the witness to the next."""
+
+    span: Span
+    seconds: float
+
+
 class Took:
     """What a measurement has found, once it has ended."""
 
     def __init__(self) -> None:
         self.span = Span(0, 0)
-        # At which moments how much had been lost since the moment before.
-        self.losses: list[tuple[float, float]] = []
+        self.losses: list[Loss] = []
 
     @property
     def seconds(self) -> float:
@@ -68,17 +74,21 @@ class Took:
     @property
     def own(self) -> float:
         """The seconds less all that was lost: for what is to be done at once."""
-        return self.seconds - self._lost(*self.span)
+        return self.seconds - self._lost(self.span)
 
     def late(self, deadline: float, span: Span | None = None) -> float:
         """By how much the whole, or a span of it, missed its deadline while the machine ran."""
         began, ended = span or self.span
         due = began + deadline
-        return ended - due - self._lost(due, ended)
+        return ended - due - self._lost(Span(due, ended))
 
-    def _lost(self, began: float, ended: float) -> float:
-        """The witness may look a tick after the end, or a little more."""
-        return sum(loss for moment, loss in self.losses if began < moment <= ended + 2 * TICK)
+    def _lost(self, span: Span) -> float:
+        """What was lost by looks that have seen a part of the span."""
+        return sum(
+            loss.seconds
+            for loss in self.losses
+            if loss.span.began < span.ended and span.began < loss.span.ended
+        )
 
     def __repr__(self) -> str:
         return f"{self.seconds:.3f} s, {self.own:.3f} s of them while the machine ran"
@@ -115,9 +125,9 @@ class Witness:
         self._begun = True
         self._ask(" ".join(map(str, processes)))
 
-    def end(self) -> list[tuple[float, float]]:
+    def end(self) -> list[Loss]:
         self._begun = False
-        return [(moment, loss) for moment, loss in json.loads(self._ask("end"))]
+        return [Loss(Span(*span), seconds) for span, seconds in json.loads(self._ask("end"))]
 
     def leave(self) -> None:
         self._process.communicate()
@@ -167,30 +177,31 @@ class Watch:
     """On what processes lose, tick by tick."""
 
     def __init__(self, processes: list[int]) -> None:
-        self.losses: list[tuple[float, float]] = []
+        self.losses: list[Loss] = []
         self._processes = processes
         self._waited = waiting(processes)
         self._witness_waited = own_wait()
         self._stolen = stolen()
+        self._stopped = False
         self._looked = time.monotonic()
 
     def look(self) -> None:
         """Note what the tick has cost: the longest of these times, for they are the same time."""
         now, waited, stolen_now = time.monotonic(), waiting(self._processes), stolen()
-        witness_waited = own_wait()
+        witness_waited, stopped = own_wait(), any(map(is_stopped, self._processes))
         passed = now - self._looked
         # That the witness has to wait for a processor says nothing of the others.
         late = passed - TICK - (witness_waited - self._witness_waited)
-        loss = max(
+        lost = max(
             late if late > NOTICED else 0.0,
-            passed if any(map(is_stopped, self._processes)) else 0.0,
+            passed if stopped or self._stopped else 0.0,
             *(waited[thread] - self._waited.get(thread, 0.0) for thread in waited),
             *(after - before for after, before in zip(stolen_now, self._stolen, strict=False)),
         )
-        if loss > 0:
-            self.losses.append((now, loss))
+        if lost > 0:
+            self.losses.append(Loss(Span(self._looked, now), lost))
         self._looked, self._waited, self._stolen = now, waited, stolen_now
-        self._witness_waited = witness_waited
+        self._witness_waited, self._stopped = witness_waited, stopped
 
 
 def own_wait() -> float:

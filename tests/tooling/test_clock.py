@@ -113,6 +113,16 @@ async def closing(raw_peer: MakeRawPeer, deadline: float) -> clock.Took:
 def test_a_process_that_was_stopped_is_forgiven(
     children: list[subprocess.Popen[str]], the_witness_too: bool
 ) -> None:
+    # On a busy machine a child may have ended before it is stopped, and then is late by itself.
+    for _ in range(3):
+        seconds, late, own = stopped_child(children, the_witness_too)
+        if seconds >= STOPPED and late < clock.SLACK and own < DEADLINE + clock.SLACK:
+            return
+    raise AssertionError((seconds, late, own))
+
+
+def stopped_child(children: list[subprocess.Popen[str]], the_witness_too: bool) -> list[float]:
+    """How long a child took that was stopped, how late it was, and what of it was its own."""
     child = start(children, ASLEEP)
     witness = int(line_of(child))
     stopped = [child.pid, witness] if the_witness_too else [child.pid]
@@ -121,10 +131,8 @@ def test_a_process_that_was_stopped_is_forgiven(
     time.sleep(STOPPED)
     for process in stopped:
         os.kill(process, signal.SIGCONT)
-    seconds, late, own = json.loads(line_of(child))
-    assert seconds >= STOPPED
-    assert late < clock.SLACK
-    assert own < DEADLINE + clock.SLACK
+    found: list[float] = json.loads(line_of(child))
+    return found
 
 
 @needs_proc
