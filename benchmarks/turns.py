@@ -1,4 +1,4 @@
-"""How long the loop's other tasks wait for their turn while a flood comes: `python -m benchmarks.turns`.
+"""How long the loop's other tasks wait for their turn in a flood: `python -m benchmarks.turns`.
 
 A ticker wants its turn each 10 ms; a consumer works for so long on each message of 256 bytes, and
 never catches up. What is printed is the longest wait for a turn, as a Markdown table for
@@ -198,7 +198,7 @@ def main() -> None:
     names = [name for name in CONTENDERS if name.startswith(tuple(options.only))]
     cores = machine.cores()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        uri = "ws://127.0.0.1:{}/".format(listener.getsockname()[1])
+        uri = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
         core = cores[0] if len(cores) > 1 else None
         spawning = multiprocessing.get_context("spawn")
         server = spawning.Process(target=flood, args=(listener, core), daemon=True)
