@@ -108,7 +108,7 @@ async def parked_operation(owner: Owner, uri: str, driver: str) -> None:
 
 
 async def parked_sender(owner: Owner, uri: str, driver: str) -> None:
-    ws = await connect(uri, logger=logger_of(owner), driver=driver, write_limit=0)
+    ws = await connect(uri, logger=logger_of(owner), driver=driver, write_limit=0, compression=None)
     steps = ws.send(bytes(2**24)).__await__()
     with contextlib.suppress(StopIteration):
         owner.held = (steps, next(steps))

@@ -99,12 +99,10 @@ def collects(session: Session) -> None:
 
 async def test_a_stop_iteration_has_no_traceback_but_its_own(raw_peer: MakeRawPeer) -> None:
     """From 3.12 on the exception is used again, and each `next` used to add an entry."""
-    lengths = []
     async with connect(raw_peer(sends(*[frames.text("x")] * 50)).uri) as ws:
         await until(lambda: ws.stats.queued_messages == 50)
-        for _ in range(50):
-            lengths.append(length_of(stop_of(ws.recv().__await__())))
-    assert set(lengths) == {1}
+        lengths = {length_of(stop_of(ws.recv().__await__())) for _ in range(50)}
+    assert lengths == {1}
 
 
 def stop_of(steps: Any) -> StopIteration:
