@@ -73,14 +73,15 @@ async def abandoned_connection(owner: Owner, uri: str, driver: str) -> None:
 
 
 async def closed_conversation(owner: Owner, uri: str, driver: str) -> None:
-    aws = owner.held = AioWebSocket(uri, logger=logger_of(owner), driver=driver)
+    aws = owner.held = AioWebSocket(uri, driver=driver)
     async with aws:
         await aws.manipulator.send("x")
         await aws.manipulator.receive()
+        aws.manipulator.__dict__["owner"] = owner
 
 
 async def abandoned_conversation(owner: Owner, uri: str, driver: str) -> None:
-    aws = owner.held = AioWebSocket(uri, logger=logger_of(owner), driver=driver)
+    aws = owner.held = AioWebSocket(uri, driver=driver)
     await aws.create_connection()
     aws.manipulator.__dict__["owner"] = owner
 
@@ -142,7 +143,7 @@ async def parked_task(owner: Owner, uri: str, driver: str) -> None:
 
 async def pending_ping(owner: Owner, uri: str, driver: str) -> None:
     ws = await connect(uri, driver=driver)
-    answered = await ws.ping("x")
+    answered: Any = await ws.ping("x")
     answered.add_done_callback(owner.is_called)
     owner.held = (ws, answered)
 
@@ -271,8 +272,9 @@ async def test_one_in_which_messages_and_senders_wait_is_collected(
             await held.send("x")
             await until(lambda: held.stats.queued_messages)
         else:
-            held = AioWebSocket(peer.uri, logger=logger_of(owner))
+            held = AioWebSocket(peer.uri)
             await held.create_connection()
+            held.manipulator.owner = owner
             await held.manipulator.send("x")
             await until(lambda: held.manipulator.stats.queued_messages)
         owner.held = held
