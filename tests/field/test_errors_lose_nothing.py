@@ -228,9 +228,7 @@ def test_a_loop_that_fails_to_call_soon_leaves_nobody_asleep(
 
 
 @pytest.mark.parametrize("driver", ["auto", "lifeline"])
-@pytest.mark.parametrize(
-    "message", ["short", b"short", "x" * 1000], ids=["text", "binary", "long"]
-)
+@pytest.mark.parametrize("message", ["short", b"short", "x" * 1000], ids=["text", "binary", "long"])
 async def test_a_logger_that_fails_does_not_fail_a_send_that_has_gone(
     raw_peer: MakeRawPeer, driver: str, message: str | bytes
 ) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from field import children
+from peers import frames
 
 if TYPE_CHECKING:
     from conftest import MakeRawPeer
@@ -135,8 +136,6 @@ drivers = pytest.mark.parametrize("driver", ["auto", "loop", "lifeline"])
 
 def late_echo(session: Session) -> None:
     """Late enough for a receiver to have parked."""
-    from peers import frames
-
     session.open()
     while (frame := session.receive()).opcode != frames.CLOSE:
         session.go.wait(0.02)

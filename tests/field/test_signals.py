@@ -43,7 +43,7 @@ def show():
     assert ours, "there is no thread of ours to look at"
     for thread in ours:
         with open(f"/proc/self/task/{thread}/status") as file:
-            fields = dict(line.rstrip().split(":\\t", 1) for line in file if ":\\t" in line)
+            fields = dict(map(str.strip, line.split(":", 1)) for line in file)
         mask = int(fields["SigBlk"], 16)
         open_ = [one for one in blockable if not mask >> (one - 1) & 1]
         if open_:
