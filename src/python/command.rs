@@ -12,6 +12,7 @@ pub(super) enum Command {
     Receive(Receive),
     Send(Send),
     SendMany(Box<SendMany>),
+    UntilRoom,
     UntilClosed,
 }
 
@@ -119,6 +120,7 @@ impl Command {
             Self::Receive(receive) => receiving::begin(driver, *receive),
             Self::Send(send) => sending::attempt(driver, send),
             Self::SendMany(many) => sending::attempt_many(driver, many),
+            Self::UntilRoom => sending::until_room(driver),
             Self::UntilClosed => Ok(driver.get().until_closed(driver.py())),
         }
     }
@@ -131,6 +133,7 @@ impl Command {
             (Self::SendMany(many), Place::Turn) => sending::attempt_many(driver, many),
             (Self::Send(send), _) => sending::await_room(driver, send.manner),
             (Self::SendMany(many), _) => sending::await_room(driver, many.manner),
+            (Self::UntilRoom, _) => sending::until_room(driver),
             (Self::UntilClosed, _) => Ok(driver.get().until_closed(driver.py())),
         }
     }
@@ -142,7 +145,7 @@ impl Command {
             Self::SendMany(many) => {
                 many.messages.into_iter().for_each(|message| drop(message.into_bound(py)));
             }
-            Self::Receive(_) | Self::UntilClosed => {}
+            Self::Receive(_) | Self::UntilRoom | Self::UntilClosed => {}
         }
     }
 
@@ -152,7 +155,7 @@ impl Command {
             Self::SendMany(many) => {
                 many.messages.iter().try_for_each(|message| visit.call(message))
             }
-            Self::Receive(_) | Self::UntilClosed => Ok(()),
+            Self::Receive(_) | Self::UntilRoom | Self::UntilClosed => Ok(()),
         }
     }
 }

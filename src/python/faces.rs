@@ -3,6 +3,7 @@
 
 mod client_connection;
 mod converse;
+mod messages;
 
 use pyo3::prelude::*;
 
@@ -19,6 +20,7 @@ use crate::protocol::{CloseCode, Phase};
 
 pub(super) use client_connection::ClientConnection;
 pub(super) use converse::Converse;
+pub(super) use messages::Messages;
 
 /// One open connection on the running event loop.
 #[pyclass(frozen, subclass, module = "aiowebsocket._core")]
@@ -188,6 +190,11 @@ impl Link {
 
     fn _until_closed<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Operation>> {
         Operation::new(slf, "wait_closed", Command::UntilClosed)
+    }
+
+    /// Waits until there is room in the output.
+    fn _until_room<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Operation>> {
+        Operation::new(slf, "drain", Command::UntilRoom)
     }
 
     /// Ends the connection without waiting, with Close 1001 if it can be written at once.

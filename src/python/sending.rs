@@ -150,6 +150,17 @@ pub(super) fn await_room(driver: &Bound<'_, Driver>, manner: Manner) -> PyResult
     Err(this.closed_error(py))
 }
 
+/// Waits for room with nothing to send. Until the application has learnt of the end there always is.
+pub(super) fn until_room(driver: &Bound<'_, Driver>) -> PyResult<Attempt> {
+    let (py, this) = (driver.py(), driver.get());
+    let wants = this.link().wants();
+    match (wants.closed, this.learnt.load(Ordering::Relaxed)) {
+        (false, _) => Ok(done_or_park(py, wants)),
+        (true, false) => Ok(Attempt::Done(py.None())),
+        (true, true) => Err(this.closed_error(py)),
+    }
+}
+
 fn done_or_park(py: Python<'_>, wants: Wants) -> Attempt {
     if wants.room { Attempt::Done(py.None()) } else { Attempt::Park(Place::Room) }
 }
