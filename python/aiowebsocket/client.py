@@ -101,7 +101,8 @@ class connect:  # noqa: N801 - known by this name
             owns it from then on, unless something is refused; each needs one of its own. A redirect
             is then an error, for it needs another connection.
         logger: Where frames (DEBUG) and warnings are logged: a logger or a `LoggerAdapter`;
-            `aiowebsocket` by default.
+            `aiowebsocket` by default. What may be secret in the handshake is shown as `***`: values
+            of the query, of most headers, and subprotocols that look like tokens.
         process_exception: For `async for`: gets the exception of a failed attempt; returns None
             to try again, or the exception to raise.
 

@@ -9,6 +9,7 @@ import logging
 import os
 import warnings
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Awaitable,
@@ -31,6 +32,7 @@ from .frames import (
     REGISTERED,
     SENDABLE,
 )
+from .messages import Messages, each_message
 
 if TYPE_CHECKING:
     import uuid
@@ -126,6 +128,13 @@ class ClientConnection(_core.ClientConnection):
         """Seconds that the last answered ping took for its round trip; 0 before the first."""
         return self._latency
 
+    def __aiter__(self) -> Messages | AsyncGenerator[str | bytes, None]:
+        """Iterate over the messages until the connection is closed in good order.
+
+        By `recv`, if a subclass has one of its own.
+        """
+        return each_message(self, _core.ClientConnection.recv)
+
     async def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[str | bytes]:
         """Receive the next message in parts, each as soon as it arrives.
 
@@ -166,6 +175,7 @@ class ClientConnection(_core.ClientConnection):
             ValueError: If the data is too long.
         """
         payload = os.urandom(4) if data is None else _control_payload(data)
+        await self._until_its_end_is_known()
         answered: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._ping(payload, answered)
         return answered
@@ -179,7 +189,9 @@ class ClientConnection(_core.ClientConnection):
             ConnectionClosed: When the connection is closed.
             ValueError: If the data is longer than 125 bytes.
         """
-        self._pong(_control_payload(data))
+        payload = _control_payload(data)
+        await self._until_its_end_is_known()
+        self._pong(payload)
 
     async def close(self, code: int = NORMAL_CLOSURE, reason: str = "") -> None:
         """Perform the closing handshake (RFC 6455 7.1.2) and wait until TCP is closed.
@@ -200,6 +212,11 @@ class ClientConnection(_core.ClientConnection):
             code, reason = INTERNAL_ERROR, "close during fragmented message"
         self._close(code, reason)
         await self.wait_closed()
+
+    async def _until_its_end_is_known(self) -> None:
+        """Wait while the connection is closing: to say then what became of it."""
+        if self._state == State.CLOSING:
+            await self._until_closed()
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed, whoever closes it."""

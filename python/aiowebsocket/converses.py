@@ -6,14 +6,16 @@ message is native (`_core.Converse`); this file adds the rest.
 
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import cached_property
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _core
 from .frames import NORMAL_CLOSURE
 from .handshake import Response
+from .messages import Messages, each_message
 from .opening import open_connection
 from .options import (
     AIOWEBSOCKET,
@@ -26,9 +28,40 @@ from .options import (
 
 if TYPE_CHECKING:
     from .compression import PerMessageDeflate
+    from .enumerations import ControlFrames, DataFrames, SocketState
+    from .parts import parse_uri
+    from .streams import HandShake, MessageQueue, Reader, Writer
     from .tls import TLSConfig
+else:  # A type checker that saw this would take every name for one of ours.
 
-__all__ = ["AioWebSocket", "Converse"]
+    def __getattr__(name: str) -> Any:
+        if name not in _ALSO_HERE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f".{_ALSO_HERE[name]}", __package__), name)
+
+
+def _streams() -> Any:
+    return import_module(".streams", __package__)
+
+
+__all__ = [
+    "AioWebSocket",
+    "ControlFrames",
+    "Converse",
+    "DataFrames",
+    "HandShake",
+    "SocketState",
+    "parse_uri",
+]
+
+# What else scripts took from here: loaded when it is asked for (PEP 562).
+_ALSO_HERE = {
+    "ControlFrames": "enumerations",
+    "DataFrames": "enumerations",
+    "HandShake": "streams",
+    "SocketState": "enumerations",
+    "parse_uri": "parts",
+}
 
 _USER_AGENT = f"aiowebsocket/{_core.__version__}"
 _REQUEST_LINE = r"[!-~]+ \S.* HTTP/\d\.\d"
@@ -64,6 +97,28 @@ class Converse(_core.Converse):
     def get_queue_size(self) -> int:
         """How many messages have arrived and wait to be received."""
         return self._queued
+
+    def __aiter__(self) -> Messages | AsyncGenerator[Any, None]:
+        """Iterate over the messages until the connection is closed in good order.
+
+        By `receive`, if a subclass has one of its own.
+        """
+        return each_message(self, _core.Converse.receive)
+
+    @cached_property
+    def writer(self) -> "Writer":
+        """For old scripts: `drain()`, `close()` and their kin of the original's stream."""
+        return _streams().Writer(self)
+
+    @cached_property
+    def reader(self) -> "Reader":
+        """For old scripts: `at_eof()` of the original's stream."""
+        return _streams().Reader(self)
+
+    @cached_property
+    def message_queue(self) -> "MessageQueue":
+        """For old scripts: `qsize()` and `empty()` of the original's queue."""
+        return _streams().MessageQueue(self)
 
     @property
     def closed(self) -> bool:

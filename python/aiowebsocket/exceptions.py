@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .frames import ABNORMAL_CLOSURE, MESSAGE_TOO_BIG, PROTOCOL_ERROR
+from .redaction import shown_uri, without_credentials
 
 if TYPE_CHECKING:
     from .frames import Close
@@ -61,17 +62,21 @@ class InvalidURI(AioWebSocketError, ValueError):
     """Raised before any I/O when a URI is not a valid WebSocket URI (RFC 6455 3).
 
     Attributes:
-        uri: The URI as given, its user name and password replaced by `***`.
+        uri: The URI as given, its user name and password replaced by `***`. The message shows `***`
+            for the values of the query, the fragment, and what else may be secret, too.
         msg: What is wrong with it.
     """
 
     def __init__(self, uri: str, msg: str) -> None:
-        self.uri = _without_credentials(uri)
+        self.uri = without_credentials(uri)
         self.msg = msg
         super().__init__(self.uri, msg)
 
     def __str__(self) -> str:
-        return f"{_printable(self.uri)} isn't a valid URI: {self.msg}"
+        return f"{_printable(shown_uri(self.uri))} isn't a valid URI: {self.msg}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({shown_uri(self.uri)!r}, {self.msg!r})"
 
 
 class ConnectError(AioWebSocketError, ConnectionError):
@@ -338,15 +343,6 @@ def _header_fault(name: str, value: str | None) -> str:
     if value == "":
         return f"empty {name} header"
     return f"invalid {name} header: {value}"
-
-
-def _without_credentials(uri: str) -> str:
-    # All up to the last "@": a password with an unescaped "/" or "#" is what makes a URI invalid.
-    before, at, after = uri.rpartition("@")
-    if not at:
-        return uri
-    scheme, separator, _ = before.partition("://")
-    return f"{scheme}{separator}***@{after}" if separator else f"***@{after}"
 
 
 def _printable(text: str) -> str:

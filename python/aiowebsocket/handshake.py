@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
+from .redaction import shown_field, shown_target
 from .values import Value
 
 __all__ = ["Headers", "HeadersLike", "MultipleValuesError", "Request", "Response"]
@@ -15,9 +16,6 @@ __all__ = ["Headers", "HeadersLike", "MultipleValuesError", "Request", "Response
 # RFC 9110 5.6.2 (token) and 5.5 (field-value; \x80-\xff is obs-text).
 _FIELD_NAME = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
 _FIELD_VALUE = r"[\t\x20-\x7e\x80-\xff]*"
-
-_USER_INFO = r"//[^/?#]*@"
-_SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
 
 
 class MultipleValuesError(LookupError):
@@ -41,8 +39,9 @@ class Headers(MutableMapping[str, str]):  # noqa: PLW1641 - it can change: no ha
     stand for the bytes of ISO-8859-1. For text in UTF-8 write
     `headers[name] = text.encode("utf-8").decode("iso-8859-1")` and read it the other way round.
 
-    `str()` is the serialization; `repr()` hides the values of Authorization, Proxy-Authorization,
-    Cookie and Set-Cookie.
+    `str()` is the serialization. `repr()` shows the values of fields that are known to hold no
+    credential, such as Host, Origin, User-Agent or Server; of URIs and subprotocols what is no
+    secret; and `***` for all others, such as Authorization, Cookie, X-Api-Key.
     """
 
     __slots__ = ("_fields",)
@@ -117,14 +116,9 @@ class Headers(MutableMapping[str, str]):  # noqa: PLW1641 - it can change: no ha
         return iter(self._fields.copy())
 
     def printable_items(self) -> Iterator[tuple[str, str]]:
-        """Iterate over all fields as `raw_items` does, with credentials shown as `***`."""
+        """Iterate over all fields as `raw_items` does, with what may be secret as `***`."""
         for name, value in self._fields:
-            if name.lower() in _SECRET:
-                yield name, "***"
-            else:
-                # A redirect may name a user and a password, though it is not to.
-                is_location = name.lower() == "location"
-                yield name, re.sub(_USER_INFO, "//***@", value) if is_location else value
+            yield name, shown_field(name, value)
 
     def serialize(self) -> bytes:
         """Return the fields as they go over the wire, the blank line at the end included."""
@@ -152,6 +146,9 @@ class Request(Value):
 
     def __init__(self, path: str, headers: Headers) -> None:
         super().__init__(path, headers)
+
+    def _shown(self) -> dict[str, str]:
+        return {**super()._shown(), "path": repr(shown_target(self.path))}
 
 
 class Response(Value):

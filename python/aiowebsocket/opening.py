@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import _core
 from .exceptions import ConnectError
 from .options import check_connected
+from .redaction import shown_target, shown_uri
 
 if TYPE_CHECKING:
     from .handshake import Request, Response
@@ -50,11 +51,11 @@ async def open_connection(
 
 def _log_redirects(logger: logging.Logger, redirects: Sequence[tuple[int, str]]) -> None:
     for status, uri in redirects:
-        logger.debug("< HTTP/1.1 %d, redirected to %.200s", status, uri)
+        logger.debug("< HTTP/1.1 %d, redirected to %.200s", status, shown_uri(uri))
 
 
 def _log_handshake(logger: logging.Logger, request: "Request", response: "Response") -> None:
-    logger.debug("> GET %s HTTP/1.1", request.path)
+    logger.debug("> GET %s HTTP/1.1", shown_target(request.path))
     for name, value in request.headers.printable_items():
         logger.debug("> %s: %s", name, value)
     logger.debug("< HTTP/1.1 %d %s", response.status_code, response.reason_phrase)

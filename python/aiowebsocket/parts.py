@@ -42,8 +42,9 @@ def parse_uri(uri: str) -> REMOTE:
     from urllib.parse import urlsplit  # noqa: PLC0415
 
     # Before urlsplit, which silently drops some of them.
-    if re.search(r"[\x00-\x1f\x7f-\x9f]", uri):
-        raise InvalidURI(uri, "it has a control character")
+    control = re.search(r"[\x00-\x1f\x7f-\x9f]", uri)
+    if control:
+        raise InvalidURI(uri, f"it has the control character {control[0]!a}")
     try:
         parts = urlsplit(uri)
         host, port = parts.hostname, parts.port

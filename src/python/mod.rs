@@ -32,6 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<faces::Link>()?;
     module.add_class::<faces::ClientConnection>()?;
     module.add_class::<faces::Converse>()?;
+    module.add_class::<faces::Messages>()?;
     module.add_class::<awaitable::Operation>()?;
     module.add_function(wrap_pyfunction!(opening::open_connection, module)?)?;
     awaitable::slots::install(&py.get_type::<awaitable::Operation>())?;

@@ -33,7 +33,7 @@ class Limits(NamedTuple):
         return 2 * self.max_size + self.max_buffered + 8 * MIB
 
 
-LIMITS = {"connect": Limits(MIB, 4 * MIB), "AioWebSocket": Limits(64 * MIB, 4 * MIB)}
+LIMITS = {"connect": Limits(MIB, 4 * MIB), "AioWebSocket": Limits(64 * MIB, 64 * MIB)}
 
 
 class Attack(NamedTuple):

@@ -25,7 +25,7 @@ PREFACE = """\
 
 Peak growth of resident memory (VmHWM after less VmRSS before) of a fresh client process, by
 `make attacks ATTACKS_ARGS=--record`. The bound is 2 x max_size + max_buffered + 8 MiB, with each
-face's defaults: max_size 1 MiB (`connect`) and 64 MiB (`AioWebSocket`), max_buffered 4 MiB.
+face's defaults: max_size and max_buffered 1 and 4 MiB (`connect`), 64 and 64 MiB (`AioWebSocket`).
 """
 
 

@@ -185,12 +185,14 @@ def test_no_representation_shows_credentials(name: str) -> None:
 @pytest.mark.parametrize(
     ("location", "shown"),
     [
-        ("ws://me:s3cret@h/a@b?c", "ws://***@h/a@b?c"),
+        ("ws://me:s3cret@h/a@b?c", "ws://***@h/a@b?***"),
         ("//me:s3@cret@h", "//***@h"),
+        ("/again?token=s3cret&room=1", "/again?token=***&room=***"),
+        ("https://h/x#access_token=s3cret", "https://h/x#***"),
         ("ws://h/a@b", "ws://h/a@b"),
     ],
 )
-def test_no_representation_shows_the_password_in_a_location(location: str, shown: str) -> None:
+def test_no_representation_shows_what_is_secret_in_a_location(location: str, shown: str) -> None:
     headers = Headers(Location=location)
     assert repr(headers) == f"Headers([('Location', '{shown}')])"
     assert headers["location"] == location
@@ -198,7 +200,7 @@ def test_no_representation_shows_the_password_in_a_location(location: str, shown
 
 def test_a_request_shows_its_path_and_headers() -> None:
     request = Request("/chat?room=1", Headers(Host="h"))
-    assert repr(request) == "Request(path='/chat?room=1', headers=Headers([('Host', 'h')]))"
+    assert repr(request) == "Request(path='/chat?room=***', headers=Headers([('Host', 'h')]))"
 
 
 def test_a_response_shows_the_size_of_its_body() -> None:

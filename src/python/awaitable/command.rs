@@ -15,6 +15,7 @@ pub(crate) enum Command {
     SendMany(Box<SendMany>),
     /// Begins a message in parts: those after it wait until it has ended.
     BeginParts,
+    UntilRoom,
     UntilClosed,
 }
 
@@ -113,6 +114,7 @@ impl Command {
             Self::Send(send) => sending::attempt(driver, send, None),
             Self::SendMany(many) => sending::attempt_many(driver, many, None),
             Self::BeginParts => sending::begin_parts(driver, None),
+            Self::UntilRoom => sending::until_room(driver),
             Self::UntilClosed => Ok(until_closed(driver)),
         }
     }
@@ -128,6 +130,7 @@ impl Command {
             (Self::Send(send), _) => sending::attempt(driver, send, ticket),
             (Self::SendMany(many), _) => sending::attempt_many(driver, many, ticket),
             (Self::BeginParts, _) => sending::begin_parts(driver, ticket),
+            (Self::UntilRoom, _) => sending::until_room(driver),
             (Self::UntilClosed, _) => Ok(until_closed(driver)),
         };
         if attempt.is_err() && ticket.is_some() {
@@ -144,7 +147,7 @@ impl Command {
             Self::SendMany(many) => {
                 many.messages.into_iter().for_each(|message| drop(message.into_bound(py)));
             }
-            Self::Receive(_) | Self::BeginParts | Self::UntilClosed => {}
+            Self::Receive(_) | Self::BeginParts | Self::UntilRoom | Self::UntilClosed => {}
         }
     }
 
@@ -154,7 +157,7 @@ impl Command {
             Self::SendMany(many) => {
                 many.messages.iter().try_for_each(|message| visit.call(message))
             }
-            Self::Receive(_) | Self::BeginParts | Self::UntilClosed => Ok(()),
+            Self::Receive(_) | Self::BeginParts | Self::UntilRoom | Self::UntilClosed => Ok(()),
         }
     }
 }

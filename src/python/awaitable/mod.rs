@@ -9,4 +9,5 @@ pub(crate) mod slots;
 mod stop_iteration;
 
 pub(crate) use command::{Amount, Command, Manner, Receive, Send, SendMany, SendStyle, Style};
+pub(crate) use exclusive::Exclusive;
 pub(crate) use operation::Operation;

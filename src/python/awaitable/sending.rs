@@ -204,14 +204,28 @@ pub(crate) fn await_room(driver: &Bound<'_, Driver>, manner: Manner) -> PyResult
     let (py, this) = (driver.py(), driver.get());
     let wants = this.link().wants();
     if !wants.closed {
-        let done = if wants.room { Attempt::Done(py.None()) } else { Attempt::Park(Place::Room) };
-        return Ok(done);
+        return Ok(done_or_park(py, wants));
     }
     if manner.style == SendStyle::Converse {
         drop_unsent(driver)?;
         return Ok(Attempt::Done(py.None()));
     }
     Err(this.closed_error(py))
+}
+
+/// Waits for room with nothing to send. Until the application has learnt of the end there always is.
+pub(crate) fn until_room(driver: &Bound<'_, Driver>) -> PyResult<Attempt> {
+    let (py, this) = (driver.py(), driver.get());
+    let wants = this.link().wants();
+    match (wants.closed, this.learnt.load(Ordering::Relaxed)) {
+        (false, _) => Ok(done_or_park(py, wants)),
+        (true, false) => Ok(Attempt::Done(py.None())),
+        (true, true) => Err(this.closed_error(py)),
+    }
+}
+
+fn done_or_park(py: Python<'_>, wants: Wants) -> Attempt {
+    if wants.room { Attempt::Done(py.None()) } else { Attempt::Park(Place::Room) }
 }
 
 /// As on a socket whose peer is gone: the end is an event in the received stream, and until the

@@ -157,15 +157,6 @@ impl ClientConnection {
         receive_many(slf.as_super(), name, Decode::ByKind, Style::Recv, max)
     }
 
-    const fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Operation>> {
-        let name = "ClientConnection.__anext__";
-        receive(slf.as_super(), name, Decode::ByKind, Style::Iterate, Amount::One)
-    }
-
     /// A part of a message and whether it is the last part; `begins` asks for a new message.
     fn _recv_chunk<'py>(
         slf: &Bound<'py, Self>,

@@ -160,13 +160,4 @@ impl Converse {
         let name = "Converse.receive_many";
         receive_many(slf.as_super(), name, Decode::Bytes, Style::Converse, max)
     }
-
-    const fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Operation>> {
-        let name = "Converse.__anext__";
-        receive(slf.as_super(), name, Decode::Bytes, Style::ConverseIterate, Amount::One)
-    }
 }

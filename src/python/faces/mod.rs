@@ -4,6 +4,7 @@
 mod client_connection;
 mod converse;
 pub(crate) mod coroutine_method;
+mod messages;
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
@@ -19,6 +20,7 @@ use crate::python::values::{Decode, message, stats};
 
 pub(crate) use client_connection::ClientConnection;
 pub(crate) use converse::Converse;
+pub(crate) use messages::Messages;
 
 /// One open connection on the running event loop.
 #[pyclass(frozen, subclass, module = "aiowebsocket._core")]
@@ -200,6 +202,11 @@ impl Link {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.driver)
+    }
+
+    /// Waits until there is room in the output.
+    fn _until_room<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Operation>> {
+        operation(slf, "drain", Command::UntilRoom)
     }
 
     /// Ends the connection without waiting, with Close 1001 if it can be written at once.
