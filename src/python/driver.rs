@@ -292,20 +292,23 @@ impl Driver {
         for event in self.link.events() {
             match event {
                 Event::Frame(record) => {
-                    let (format, record) =
-                        (intern!(py, "%s"), PyString::new(py, &record.to_string()));
-                    let arguments = [format.as_any(), record.as_any()];
-                    calls::call_method(
-                        self.logger.bind(py),
-                        intern!(py, "debug"),
-                        arguments,
-                        None,
-                    )?;
+                    let record = PyString::new(py, &record.to_string());
+                    self.debug(intern!(py, "%s"), record.as_any())?;
+                }
+                Event::Omitted(count) => {
+                    let format = intern!(py, "%d frames are not logged: too many came at once");
+                    self.debug(format, count.into_pyobject(py)?.as_any())?;
                 }
                 Event::Pong { id, latency } => self.answer_ping(py, id, latency)?,
             }
         }
         Ok(())
+    }
+
+    fn debug(&self, format: &Bound<'_, PyString>, argument: &Bound<'_, PyAny>) -> PyResult<()> {
+        let logger = self.logger.bind(format.py());
+        let arguments = [format.as_any(), argument];
+        calls::call_method(logger, intern!(format.py(), "debug"), arguments, None).map(|_| ())
     }
 
     fn answer_ping(&self, py: Python<'_>, id: u64, latency: Duration) -> PyResult<()> {
