@@ -5,7 +5,6 @@
 
 mod facts;
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::close::Close;
@@ -14,8 +13,9 @@ use super::config::Config;
 use super::deflate::{Deflate, Inflater};
 use super::error::ProtocolError;
 use super::event::{Chunk, Event};
+use super::events::Events;
 use super::failure::Failure;
-use super::frame::{FrameRecord, Kind, MAX_CONTROL_PAYLOAD, Mark, Opcode};
+use super::frame::{Kind, MAX_CONTROL_PAYLOAD, Mark, Opcode};
 use super::inbox::{Inbox, Overflow, Queue};
 use super::keepalive::{Due, Keepalive};
 use super::outbox::{MaskKeys, Outbox, Write};
@@ -29,10 +29,8 @@ pub struct Connection {
     closing: Closing,
     pings: Pings,
     last_byte: Option<Instant>,
-    events: VecDeque<Event>,
+    events: Events,
     stalled: bool,
-    /// Whether each frame is reported as an event.
-    trace: bool,
 }
 
 impl Connection {
@@ -46,9 +44,8 @@ impl Connection {
             closing: Closing::new(config.close_timeout),
             pings: Pings::new(config.ping_interval.map(keepalive)),
             last_byte: None,
-            events: VecDeque::new(),
+            events: Events::new(config.trace),
             stalled: false,
-            trace: config.trace,
         }
     }
 
@@ -82,7 +79,7 @@ impl Connection {
         // Where a flood keeps the clock's own call from coming through.
         self.keep_deadline(now);
         while matches!(self.closing.phase, Phase::Open | Phase::Closing) && !self.must_wait() {
-            if self.closing.phase == Phase::Open && !self.trace {
+            if self.closing.phase == Phase::Open && !self.events.traces() {
                 self.inbox.queue_whole_messages();
                 self.close_when_over(now);
                 if self.closing.phase != Phase::Open {
@@ -139,7 +136,7 @@ impl Connection {
     ) -> Result<(), SendError> {
         self.check_open()?;
         let mark = self.outbox.data(frame, payload, compress, write);
-        self.trace_sent(mark, payload);
+        self.events.frame(true, mark, payload);
         Ok(())
     }
 
@@ -235,7 +232,7 @@ impl Connection {
     }
 
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.poll()
     }
 
     #[must_use]
@@ -311,23 +308,18 @@ impl Connection {
 
     fn receive_frame(&mut self, now: Instant) -> Result<bool, ProtocolError> {
         let Some(frame) = self.inbox.next_frame()? else { return Ok(false) };
-        if self.trace {
-            let mark = Mark { opcode: frame.opcode, fin: frame.fin, compressed: frame.compressed };
-            let record = FrameRecord::new(false, mark, frame.payload);
-            self.events.push_back(Event::Frame(record));
-        }
+        let mark = Mark { opcode: frame.opcode, fin: frame.fin, compressed: frame.compressed };
+        self.events.frame(false, mark, frame.payload);
         match frame.opcode {
             Opcode::Ping if self.closing.phase == Phase::Open => {
                 self.outbox.answer_ping(frame.payload);
-                if self.trace {
-                    let record = FrameRecord::new(true, Mark::control(Opcode::Pong), frame.payload);
-                    self.events.push_back(Event::Frame(record));
-                }
+                self.events.frame(true, Mark::control(Opcode::Pong), frame.payload);
             }
             Opcode::Ping => {}
             Opcode::Pong => {
-                let answered = self.pings.answered(frame.payload, now).into_iter();
-                self.events.extend(answered.map(|(id, latency)| Event::Pong { id, latency }));
+                for (id, latency) in self.pings.answered(frame.payload, now) {
+                    self.events.pong(id, latency);
+                }
             }
             Opcode::Close => {
                 let close = Close::parse(frame.payload)?;
@@ -388,13 +380,7 @@ impl Connection {
 
     fn send_control(&mut self, opcode: Opcode, payload: &[u8]) {
         self.outbox.control(opcode, payload);
-        self.trace_sent(Mark::control(opcode), payload);
-    }
-
-    fn trace_sent(&mut self, mark: Mark, payload: &[u8]) {
-        if self.trace {
-            self.events.push_back(Event::Frame(FrameRecord::new(true, mark, payload)));
-        }
+        self.events.frame(true, Mark::control(opcode), payload);
     }
 
     /// "Inflate only while the queue has room": one read may hold hundreds of messages that each become

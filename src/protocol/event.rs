@@ -12,6 +12,8 @@ pub enum Event {
         latency: Duration,
     },
     Frame(FrameRecord),
+    /// So many frames are not told of, since too many wait to be.
+    Omitted(u64),
 }
 
 /// A part of a message, in order; `fin` marks the last.

@@ -12,6 +12,7 @@ mod connection;
 pub mod deflate;
 mod error;
 mod event;
+mod events;
 mod failure;
 mod frame;
 #[cfg(fuzzing)]

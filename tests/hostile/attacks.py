@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 MIB = 2**20
 
 # What the application does: receives until the end; receives nothing, or nothing for a while; sends
-# for as long as it may; sends with a limit on each send's time; closes at once.
+# for as long as it may; sends with a limit on each send's time; closes at once; logs each frame,
+# but blocks its loop.
 Application = Literal[
-    "receives", "waits", "waits, then receives", "sends", "gives up sending", "closes"
+    "receives",
+    "waits",
+    "waits, then receives",
+    "sends",
+    "gives up sending",
+    "closes",
+    "blocks and logs",
 ]
 
 
@@ -42,6 +49,11 @@ class Attack(NamedTuple):
     script: Script
     application: Application
     ending: str
+    most: int | None = None
+
+    def bound(self, face: str) -> int:
+        """The most memory that it may cost: its own bound, or the face's."""
+        return LIMITS[face].bound if self.most is None else self.most
 
     @property
     def name(self) -> str:
@@ -66,6 +78,7 @@ ATTACKS = (
     Attack(floods.pings, "waits", ABORTED),
     Attack(floods.pings_behind_an_unread_message, "waits", ABORTED),
     Attack(floods.pongs_behind_an_unread_message, "waits", ABORTED),
+    Attack(floods.pongs_of_100_megabytes, "blocks and logs", CLOSED, 16 * MIB),
     Attack(floods.pings_within_a_message, "waits", ABORTED),
     Attack(floods.messages_of_one_byte, "waits", CLOSED),
     Attack(floods.messages_of_one_byte, "receives", WELL),

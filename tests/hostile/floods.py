@@ -89,6 +89,13 @@ def pongs_behind_an_unread_message(session: Session) -> None:
     flood(session, lambda: frames.pong(bytes(125)) * BATCH)
 
 
+def pongs_of_100_megabytes(session: Session) -> None:
+    session.open()
+    for _ in range(80):
+        session.send(frames.pong(bytes(123)) * BATCH)
+    end_well(session)
+
+
 def pings_within_a_message(session: Session) -> None:
     session.open()
     session.send(frames.binary(b"x", fin=False))
@@ -228,6 +235,7 @@ SCRIPTS = (
     pings,
     pings_behind_an_unread_message,
     pongs_behind_an_unread_message,
+    pongs_of_100_megabytes,
     pings_within_a_message,
     messages_of_one_byte,
     messages_of_no_bytes,

@@ -6,7 +6,7 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .attacks import LIMITS, MIB
+from .attacks import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +26,7 @@ PREFACE = """\
 Peak growth of resident memory (VmHWM after less VmRSS before) of a fresh client process, by
 `make attacks ATTACKS_ARGS=--record`. The bound is 2 x max_size + max_buffered + 8 MiB, with each
 face's defaults: max_size and max_buffered 1 and 4 MiB (`connect`), 64 and 64 MiB (`AioWebSocket`).
+Where frames are logged it is 16 MiB.
 """
 
 
@@ -40,7 +41,7 @@ class Row(NamedTuple):
     @property
     def bound(self) -> int:
         """What it may cost."""
-        return LIMITS[self.face].bound
+        return self.attack.bound(self.face)
 
     @property
     def is_over(self) -> bool:

@@ -27,6 +27,6 @@ def test_an_attack_costs_no_more_than_its_bound(
     attacker: ServerProcess, attack: Attack, face: str
 ) -> None:
     damage = under_attack(attack, face, "ws", attacker.ports)
-    bound = LIMITS[face].bound
+    bound = attack.bound(face)
     assert damage.ending == attack.ending
     assert damage.growth <= bound, f"{damage.growth / MIB:.1f} MiB of {bound / MIB:.0f}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -36,6 +37,7 @@ OPEN_TIMEOUT = 2.0
 # The server's answer to Close is to have come in time though the machine stands still for a while.
 CLOSE_TIMEOUT, CLOSE_TIMEOUT_WITHOUT_ANSWER = 5.0, 1.0
 QUIET_WITHIN = 1.0
+BLOCKED_FOR = 20.0
 CHUNK = bytes(2**16)
 
 
@@ -160,6 +162,20 @@ async def close_at_once(client: Client) -> str:
     return await close(client)
 
 
+async def block_and_log(client: Client) -> str:
+    """Log each frame, and hold up the loop that would log while there is anything to log."""
+    logger = logging.getLogger("aiowebsocket")
+    logger.addHandler(logging.NullHandler())
+    logger.setLevel(logging.DEBUG)
+    await client.open()
+    used, end = -1.0, time.monotonic() + BLOCKED_FOR
+    while time.process_time() - used > 0.005 and time.monotonic() < end:
+        used = time.process_time()
+        # Longer than the lifeline leaves a loop alone.
+        time.sleep(1.5)  # noqa: ASYNC251
+    return await close(client)
+
+
 APPLICATIONS: dict[str, Callable[[Client], Coroutine[Any, Any, str]]] = {
     "receives": receive,
     "waits": wait,
@@ -167,6 +183,7 @@ APPLICATIONS: dict[str, Callable[[Client], Coroutine[Any, Any, str]]] = {
     "sends": send,
     "gives up sending": give_up_sending,
     "closes": close_at_once,
+    "blocks and logs": block_and_log,
 }
 
 

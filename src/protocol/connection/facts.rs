@@ -80,7 +80,7 @@ impl Connection {
     /// its user gets it from.
     #[must_use]
     pub fn landable(&self) -> Option<Landable<'_>> {
-        if self.trace || self.closing.phase != Phase::Open {
+        if self.events.traces() || self.closing.phase != Phase::Open {
             return None;
         }
         self.inbox.landable()

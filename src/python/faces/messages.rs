@@ -53,6 +53,6 @@ impl Messages {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        self._end(py);
+        drop(self.link.with(py, Option::take));
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyFloat, PyString};
+use pyo3::types::{PyFloat, PyInt, PyString};
 
 use super::Driver;
 use crate::drive::Wants;
-use crate::protocol::{Event, FrameRecord};
+use crate::protocol::Event;
 use crate::python::values::{Outcome, calls};
 
 impl Driver {
@@ -19,17 +19,24 @@ impl Driver {
         let mut outcome = Outcome::default();
         for event in self.link.events() {
             outcome.add(match event {
-                Event::Frame(record) => self.log(py, &record),
+                Event::Frame(record) => {
+                    let record = PyString::new(py, &record.to_string());
+                    self.debug(intern!(py, "%s"), record.as_any())
+                }
+                Event::Omitted(count) => {
+                    let format = intern!(py, "%d frames are not logged: too many came at once");
+                    self.debug(format, PyInt::new(py, count).as_any())
+                }
                 Event::Pong { id, latency } => self.answer_ping(py, id, latency),
             });
         }
         outcome.result()
     }
 
-    fn log(&self, py: Python<'_>, record: &FrameRecord) -> PyResult<()> {
-        let (format, record) = (intern!(py, "%s"), PyString::new(py, &record.to_string()));
-        let arguments = [format.as_any(), record.as_any()];
-        calls::call_method(self.logger.bind(py), intern!(py, "debug"), arguments, None).map(drop)
+    fn debug(&self, format: &Bound<'_, PyString>, argument: &Bound<'_, PyAny>) -> PyResult<()> {
+        let logger = self.logger.bind(format.py());
+        let arguments = [format.as_any(), argument];
+        calls::call_method(logger, intern!(format.py(), "debug"), arguments, None).map(drop)
     }
 
     fn answer_ping(&self, py: Python<'_>, id: u64, latency: Duration) -> PyResult<()> {
