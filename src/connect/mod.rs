@@ -8,6 +8,7 @@
 mod deadline;
 mod dial;
 mod error;
+mod lookup;
 mod redirect;
 mod refusal;
 mod resolve;

@@ -3,10 +3,10 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 
-use tokio::net::lookup_host;
 use url::Host;
 
 use super::error::{OpenError, OpenErrorKind, fault};
+use super::lookup;
 use super::uri::Uri;
 
 /// In the resolver's order, which is that of RFC 6724.
@@ -19,8 +19,8 @@ pub(super) async fn resolve(uri: &Uri, port: u16) -> Result<Vec<SocketAddr>, Ope
         }
         Host::Domain(name) => name,
     };
-    let found = lookup_host((name.as_str(), port)).await;
-    let addresses: Vec<_> = found.map_err(|error| unresolved(name, &error))?.collect();
+    let found = lookup::lookup(name, port).await.map_err(|error| unstarted(name, &error))?;
+    let addresses = found.map_err(|error| unresolved(name, &error))?;
     if addresses.is_empty() {
         return Err(unresolved(name, &io::Error::other("the name has no address")));
     }
@@ -39,6 +39,12 @@ fn scope(zone: &str) -> Result<u32, OpenError> {
         let sentence = format!("the zone {zone:?} is no network interface of this machine");
         OpenError::new(OpenErrorKind::Resolve, sentence)
     })
+}
+
+fn unstarted(name: &str, error: &io::Error) -> OpenError {
+    let sentence =
+        format!("could not resolve {name}: there is no thread to do it: {}", fault(error));
+    OpenError::from_io(OpenErrorKind::Network, sentence, error)
 }
 
 fn unresolved(name: &str, error: &io::Error) -> OpenError {
