@@ -244,6 +244,7 @@ URIS = {
     "upper-case": "HTTPS://EXAMPLE.org/A",
     "ipv4": "ws://127.0.0.1:9001/x",
     "ipv6": "ws://[2001:db8::1]:81/",
+    "zone": "ws://me@[fe80::1%25eth0]:81/%25",
     "international": "ws://b\u00fccher.example/\u00fc?\u00df=\u00e9 x",
     "encoded": "ws://m%40e:p%3A%C3%A9@h/%0d%0a?%00",
     "query-only": "ws://h?q",
@@ -252,6 +253,7 @@ URIS = {
     "line-break": "ws://h/a\r\nX: y",
     "at-in-the-path": "ws://h/@a:b",
     "dots": "ws://h/a/../b/./c",
+    "signed": "ws://h//a?sig=a'b%27%zz\"<\\^`{|}>",
     "number-as-host": "ws://0x7f.1/",
     "another-scheme": "ftp://h/",
 }

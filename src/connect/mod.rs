@@ -8,6 +8,7 @@
 mod deadline;
 mod dial;
 mod error;
+mod lookup;
 mod redirect;
 mod refusal;
 mod resolve;
@@ -134,7 +135,7 @@ impl Plan {
 
     /// Host and port, as messages name them.
     fn address(&self) -> String {
-        format!("{}:{}", self.uri.host(), self.uri.port(self.secure))
+        self.uri.address(self.secure)
     }
 
     /// One opening handshake, on a connection of its own.
@@ -210,7 +211,7 @@ impl Plan {
     }
 
     async fn reach(&self, address: &str, progress: &mut Progress) -> Result<TcpStream, OpenError> {
-        let peers = resolve::resolve(self.uri.host(), self.uri.port(self.secure)).await?;
+        let peers = resolve::resolve(&self.uri, self.uri.port(self.secure)).await?;
         progress.enter(Step::Connect);
         progress.narrow(address, &peers);
         dial::dial(address, peers).await

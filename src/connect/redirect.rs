@@ -214,7 +214,18 @@ mod tests {
             ("ws://a/", "/a b", "ws://a/a%20b"),
             ("ws://a/", "/z#fragment", "ws://a/z"),
             ("ws://a/x?q", "#fragment", "ws://a/x?q"),
-            ("ws://a/", "/x?to=ws://b\\c", "ws://a/x?to=ws://b\\c"),
+            ("ws://a/", "/x?to=ws://b\\c", "ws://a/x?to=ws://b%5Cc"),
+            ("ws://a/b/c", "./d/../e'%27", "ws://a/b/e'%27"),
+            ("ws://a/b/../c", "d", "ws://a/d"),
+            ("ws://a/", "/b/../c//d?x=/../y", "ws://a/c//d?x=/../y"),
+            ("ws://a/", "/%2e%2e/b/%zz", "ws://a/%2e%2e/b/%zz"),
+            ("ws://a/", "ws://b/c/../d?sig=a'b", "ws://b/c/../d?sig=a'b"),
+            ("ws://a/", "//b/c/../d", "ws://b/c/../d"),
+            ("ws://a/b?c", "?", "ws://a/b?"),
+            ("ws://a/", "ws://b?q", "ws://b/?q"),
+            ("ws://[fe80::1%25e]:81/", "/b", "ws://[fe80::1%25e]:81/b"),
+            ("ws://[fe80::1%25e]:81/", "http://[fe80::1]:81/b", "ws://[fe80::1%25e]:81/b"),
+            ("ws://[fe80::1%25e]/", "//[fe80::2]/b", "ws://[fe80::2]/b"),
         ];
         for (from, location, expected) in rows {
             assert_eq!(target(from, location).as_deref(), Ok(expected), "{from} {location}");
@@ -238,6 +249,7 @@ mod tests {
             ("ws://[::1/", "invalid IPv6 address"),
             ("ws://me:pw@b/", "it has a user name or password"),
             ("//me@a/", "it has a user name or password"),
+            ("ws://[fe80::1%25e]/", "it has a zone, which is this machine's to name"),
             ("/\u{e9}", "its Location is not UTF-8"),
         ];
         for (location, fault) in rows {

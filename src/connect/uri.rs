@@ -1,23 +1,25 @@
 //! A WebSocket URI (RFC 6455 section 3) taken apart: whom to ask, and for what.
 //!
+//! What is asked for is the text that somebody wrote, not what a library makes of it: URIs that differ in
+//! an escaped reserved character "are not equivalent" (RFC 3986 2.2), and a signature covers each byte.
 //! User and password live here and leave only through `credentials`: no other form shows them.
+
+mod authority;
+mod percent;
+mod reference;
 
 use std::fmt;
 
-use url::{Host, Url};
+use url::Host;
 
 use super::error::OpenError;
-
-/// Of a host name (RFC 1035 2.3.4): a longer one has no address, and spoils every message.
-const LONGEST_NAME: usize = 255;
+use authority::Authority;
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct Uri {
     secure: bool,
-    host: Host,
-    port: Option<u16>,
+    authority: Authority,
     resource: String,
-    credentials: Option<(String, String)>,
 }
 
 impl Uri {
@@ -26,45 +28,73 @@ impl Uri {
     }
 
     fn take_apart(text: &str) -> Result<Self, String> {
+        // Spaces around a URI are not part of it (RFC 3986 appendix C).
+        let text = text.trim_matches(' ');
         check_spelling(text)?;
-        let url = Url::parse(text).map_err(|fault| fault.to_string())?;
-        let secure = is_secure(url.scheme())?;
-        if url.fragment().is_some() {
+        let (scheme, rest) =
+            text.split_once("://").ok_or("it does not start with ws:// or wss://")?;
+        let secure = is_secure(scheme)?;
+        let (authority, resource) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if authority.is_empty() {
+            return Err("it has no host".to_owned());
+        }
+        let authority = Authority::parse(authority)?;
+        if resource.contains('#') {
             // "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT
             // be used on these URIs" (RFC 6455 section 3).
             return Err("it has a fragment (#), which may not be used".to_owned());
         }
-        let host = url.host().ok_or("it has no host")?.to_owned();
-        let port = written_port(text);
-        Ok(Self { secure, host, port, resource: resource(&url), credentials: credentials(&url) })
+        Ok(Self { secure, authority, resource: resource_name(resource) })
     }
 
     /// Where a Location leads to from here (RFC 9110 10.2.2); `secure` is how we got here.
     ///
     /// Its fragment is for whoever shows a document. User and password in it are refused, since "it
-    /// is likely being used to obscure the authority for the sake of phishing" (RFC 9110 4.2.4).
+    /// is likely being used to obscure the authority for the sake of phishing" (RFC 9110 4.2.4), and
+    /// so is a zone, which means an interface of this machine.
     pub(super) fn leads_to(&self, location: &str, secure: bool) -> Result<Self, String> {
-        let site = self.site(secure);
         if location.is_empty() {
             return Err("its Location is empty".to_owned());
         }
-        let unusable = |fault: String| format!("its Location cannot be used: {fault}");
-        check_spelling(&spelled_out(location, &site)).map_err(unusable)?;
-        let here = Url::parse(&format!("{site}{}", self.resource));
-        let there = here.and_then(|here| here.join(location));
-        let mut there = there.map_err(|fault| unusable(fault.to_string()))?;
-        if !there.username().is_empty() || there.password().is_some() {
-            return Err(unusable("it has a user name or password".to_owned()));
-        }
-        if there.host_str().is_some_and(|host| host.len() > LONGEST_NAME) {
-            return Err(unusable(format!("its host has more than {LONGEST_NAME} characters")));
-        }
-        there.set_fragment(None);
-        Self::take_apart(there.as_str()).map_err(unusable)
+        let reference = location.split('#').next().unwrap_or_default();
+        let there = match reference::kind(reference) {
+            reference::Kind::Uri => self.knowing(Self::take_apart(reference)),
+            reference::Kind::NetworkPath => {
+                self.knowing(Self::take_apart(&format!("{}:{reference}", scheme(secure))))
+            }
+            reference::Kind::Path => self.at_path(reference, secure),
+        };
+        there.map_err(|fault| format!("its Location cannot be used: {fault}"))
     }
 
-    pub(super) fn with_credentials_of(self, other: &Self) -> Self {
-        Self { credentials: other.credentials.clone(), ..self }
+    /// What a server wrote of itself or of another, as we know it.
+    fn knowing(&self, written: Result<Self, String>) -> Result<Self, String> {
+        let mut there = written?;
+        if there.authority.credentials.is_some() {
+            return Err("it has a user name or password".to_owned());
+        }
+        if there.authority.zone.is_some() {
+            return Err("it has a zone, which is this machine's to name".to_owned());
+        }
+        // A server knows its address without the zone by which we reach it.
+        if there.host() == self.host() {
+            there.authority.zone.clone_from(&self.authority.zone);
+        }
+        Ok(there)
+    }
+
+    /// Another resource where we are.
+    fn at_path(&self, reference: &str, secure: bool) -> Result<Self, String> {
+        check_spelling(reference)?;
+        let resource = resource_name(&reference::resolve(&self.resource, reference));
+        let port = Some(self.port(secure));
+        let authority = Authority { port, credentials: None, ..self.authority.clone() };
+        Ok(Self { secure, authority, resource })
+    }
+
+    pub(super) fn with_credentials_of(mut self, other: &Self) -> Self {
+        self.authority.credentials.clone_from(&other.authority.credentials);
+        self
     }
 
     /// wss and https, rather than ws and http.
@@ -75,16 +105,23 @@ impl Uri {
 
     #[must_use]
     pub fn host(&self) -> &Host {
-        &self.host
+        &self.authority.host
+    }
+
+    /// The interface by which an IPv6 address is reached, by its name or number (RFC 6874). It means
+    /// something to this machine only, and is sent to nobody.
+    #[must_use]
+    pub fn zone(&self) -> Option<&str> {
+        self.authority.zone.as_deref()
     }
 
     /// The port of the URI, else the default one of a connection with or without TLS.
     #[must_use]
     pub fn port(&self, secure: bool) -> u16 {
-        self.port.unwrap_or(if secure { 443 } else { 80 })
+        self.authority.port.unwrap_or(if secure { 443 } else { 80 })
     }
 
-    /// Path and query, as the request line wants them.
+    /// Path and query as they were written, but for what is not legal in them.
     #[must_use]
     pub fn resource(&self) -> &str {
         &self.resource
@@ -93,29 +130,42 @@ impl Uri {
     /// Decoded user and password.
     #[must_use]
     pub fn credentials(&self) -> Option<(&str, &str)> {
-        self.credentials.as_ref().map(|(user, password)| (user.as_str(), password.as_str()))
+        let credentials = self.authority.credentials.as_ref();
+        credentials.map(|(user, password)| (user.as_str(), password.as_str()))
     }
 
     /// What the Host field says: without the port where it is the default one (RFC 6455 4.1).
     #[must_use]
     pub fn authority(&self, secure: bool) -> String {
+        self.with_port(self.host().to_string(), secure)
+    }
+
+    fn with_port(&self, host: String, secure: bool) -> String {
         match self.port(secure) {
-            443 if secure => self.host.to_string(),
-            80 if !secure => self.host.to_string(),
-            port => format!("{}:{port}", self.host),
+            443 if secure => host,
+            80 if !secure => host,
+            port => format!("{host}:{port}"),
         }
     }
 
-    /// Scheme, host and port: the origin in the sense of RFC 6454, in WebSocket's own schemes.
+    /// Host and port, as messages name them.
+    #[must_use]
+    pub(super) fn address(&self, secure: bool) -> String {
+        format!("{}:{}", self.authority.host_within("%", str::to_owned), self.port(secure))
+    }
+
+    /// Scheme, host and port: the origin in the sense of RFC 6454, in WebSocket's own schemes. The same
+    /// address in another zone is another machine.
     #[must_use]
     pub(super) fn site(&self, secure: bool) -> String {
-        format!("{}://{}", if secure { "wss" } else { "ws" }, self.authority(secure))
+        let host = self.authority.host_within("%25", percent::encode_reserved);
+        format!("{}://{}", scheme(secure), self.with_port(host, secure))
     }
 
     /// What the original client says in its Origin field: this server's scheme and host, no port.
     #[must_use]
     pub fn origin(&self, secure: bool) -> String {
-        format!("{}://{}", if secure { "https" } else { "http" }, self.host)
+        format!("{}://{}", if secure { "https" } else { "http" }, self.host())
     }
 }
 
@@ -159,72 +209,28 @@ fn check_spelling(text: &str) -> Result<(), String> {
     if let Some(control) = text.chars().find(|c| c.is_control()) {
         return Err(format!("it contains the control character U+{:04X}", u32::from(control)));
     }
-    let (scheme, rest) = text.split_once("://").ok_or("it does not start with ws:// or wss://")?;
-    is_secure(&scheme.trim_start().to_ascii_lowercase())?;
-    if rest.is_empty() || rest.starts_with(['/', '?', '#']) {
-        return Err("it has no host".to_owned());
-    }
-    if rest.split(['?', '#']).next().is_some_and(|path| path.contains('\\')) {
+    if text.split(['?', '#']).next().is_some_and(|path| path.contains('\\')) {
         return Err("it contains a backslash".to_owned());
     }
     Ok(())
 }
 
-/// A reference as the URI whose spelling can be checked.
-fn spelled_out(reference: &str, site: &str) -> String {
-    let before = reference.split(['/', '?', '#']).next().unwrap_or_default();
-    match site.split_once("//") {
-        Some((scheme, _)) if reference.starts_with("//") => format!("{scheme}{reference}"),
-        _ if before.contains(':') => reference.to_owned(),
-        _ => format!("{site}/{reference}"),
-    }
-}
-
 fn is_secure(scheme: &str) -> Result<bool, String> {
-    match scheme {
+    match scheme.to_ascii_lowercase().as_str() {
         "wss" | "https" => Ok(true),
         "ws" | "http" => Ok(false),
         _ => Err("its scheme is not ws, wss, http or https".to_owned()),
     }
 }
 
-/// As it is written: the url crate drops the default port of the scheme, but whether the connection
-/// has TLS is the caller's choice in the end, and `ws://host:80` with TLS still means port 80.
-fn written_port(text: &str) -> Option<u16> {
-    let (_, rest) = text.split_once("://")?;
-    let (_, port) = rest.split(['/', '?', '#']).next()?.rsplit_once(':')?;
-    port.trim_end().parse().ok()
+fn scheme(secure: bool) -> &'static str {
+    if secure { "wss" } else { "ws" }
 }
 
-/// RFC 6455 section 3: path, "/" if it is empty, and query; percent-encoded by the url crate.
-fn resource(url: &Url) -> String {
-    let path = if url.path().is_empty() { "/" } else { url.path() };
-    match url.query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    }
-}
-
-fn credentials(url: &Url) -> Option<(String, String)> {
-    let (user, password) = (url.username(), url.password());
-    let is_given = !user.is_empty() || password.is_some();
-    is_given.then(|| (percent_decoded(user), percent_decoded(password.unwrap_or_default())))
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let escaped = (first == b'%').then(|| tail.get(..2)).flatten().and_then(hexadecimal);
-        bytes.push(escaped.unwrap_or(first));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hexadecimal(digits: &[u8]) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    Some(digit(*digits.first()?)? << 4 | digit(*digits.get(1)?)?)
+/// RFC 6455 section 3: path, "/" if it is empty, and query.
+fn resource_name(written: &str) -> String {
+    let slash = if written.starts_with('/') { "" } else { "/" };
+    format!("{slash}{}", percent::encode_illegal(written))
 }
 
 #[cfg(test)]
@@ -255,6 +261,13 @@ mod tests {
                 "/%C3%BC?%C3%9F=%C3%A9%20x",
             ),
             ("ws://my_service:81/a%20b/%zz", "my_service:81", 81, "/a%20b/%zz"),
+            ("ws://h/a/../b/./%2e%2e//c", "h", 80, "/a/../b/./%2e%2e//c"),
+            ("ws://h//a?sig=a'b%27()*!", "h", 80, "//a?sig=a'b%27()*!"),
+            ("ws://h/?a[]=\"<\\^`{|}>\"", "h", 80, "/?a[]=%22%3C%5C%5E%60%7B%7C%7D%3E%22"),
+            (" ws://h:81/a ", "h:81", 81, "/a"),
+            ("ws://H:081", "h:81", 81, "/"),
+            ("ws://[fe80::1%25eth0]:81/a", "[fe80::1]:81", 81, "/a"),
+            ("ws://[fe80::1%eth0]", "[fe80::1]", 80, "/"),
             ("ws://me:pw@example.org:81/", "example.org:81", 81, "/"),
             ("ws://example.org/@a:b", "example.org", 80, "/@a:b"),
         ];
@@ -281,6 +294,7 @@ mod tests {
             ("ws://example.org:port/", "invalid port number"),
             ("ws://example.org:65536/", "invalid port number"),
             ("ws://[::1/", "invalid IPv6 address"),
+            ("ws://[fe80::1%25e]x/", "invalid IPv6 address"),
             ("ws://exa mple.org/", "invalid international domain name"),
             ("ws://example.org/#", "it has a fragment (#), which may not be used"),
             ("ws://example.org/a#b", "it has a fragment (#), which may not be used"),
@@ -319,6 +333,17 @@ mod tests {
         ] {
             assert_eq!(Uri::parse(text).unwrap().origin(secure), origin);
         }
+    }
+
+    #[test]
+    fn a_zone_is_shown_and_not_sent() {
+        let uri = Uri::parse("ws://me:pw@[fe80::1%25en%200]:81/a").unwrap();
+        assert_eq!((uri.zone(), uri.authority(false)), (Some("en 0"), "[fe80::1]:81".to_owned()));
+        assert_eq!(uri.origin(false), "http://[fe80::1]");
+        assert_eq!(uri.address(false), "[fe80::1%en 0]:81");
+        assert_eq!(uri.to_string(), "ws://[fe80::1%25en%200]:81/a");
+        let again = Uri::parse(&uri.to_string()).unwrap();
+        assert_eq!((again.zone(), again.to_string()), (uri.zone(), uri.to_string()));
     }
 
     #[test]

@@ -28,7 +28,7 @@ GARBAGE = {
     "a NUL": b"HTTP/1.1 101 Switching Protocols\r\nX: a\0b\r\n\r\n",
     "a bare CR": b"HTTP/1.1 101 Switching Protocols\r\nX: a\rb\r\n\r\n",
     "a space before the colon": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade : websocket\r\n\r\n",
-    "a folded line": b"HTTP/1.1 101 Switching Protocols\r\nX: a\r\n b\r\n\r\n",
+    "a fold before the first field": b"HTTP/1.1 101 Switching Protocols\r\n a\r\nX: b\r\n\r\n",
     "a line without a colon": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade\r\n\r\n",
     "a huge field": b"HTTP/1.1 101 Switching Protocols\r\nX: " + b"x" * 2**17,
     "a huge status line": b"HTTP/1.1 101 " + b"x" * 2**17,

@@ -99,7 +99,9 @@ fn parse_head(head: &[u8]) -> Result<Response, HandshakeError> {
     work::count(head.len());
     let mut headers = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut parsed = httparse::Response::new(&mut headers);
-    let status = match parsed.parse(head) {
+    let mut parser = httparse::ParserConfig::default();
+    parser.allow_obsolete_multiline_headers_in_responses(true);
+    let status = match parser.parse_response(&mut parsed, head) {
         Ok(httparse::Status::Complete(_)) => parsed.code.unwrap_or_default(),
         Ok(httparse::Status::Partial) => return malformed("an empty line ends it too early"),
         Err(httparse::Error::TooManyHeaders) => {
@@ -110,7 +112,8 @@ fn parse_head(head: &[u8]) -> Result<Response, HandshakeError> {
     if status == SWITCHING_PROTOCOLS && parsed.version != Some(1) {
         return malformed("101 needs HTTP/1.1, and the server answered in HTTP/1.0");
     }
-    let fields = parsed.headers.iter().map(|h| (h.name.to_owned(), latin_1(h.value))).collect();
+    let fields = parsed.headers.iter();
+    let fields = fields.map(|field| (field.name.to_owned(), latin_1(field.value))).collect();
     let reason = parsed.reason.unwrap_or_default().to_owned();
     Ok(Response { status, reason, fields, body: Vec::new() })
 }
@@ -119,8 +122,17 @@ fn malformed<T>(fault: impl std::fmt::Display) -> Result<T, HandshakeError> {
     Err(HandshakeError::Message(format!("the head of the response is malformed: {fault}")))
 }
 
+/// A user agent "MUST replace each received obs-fold with one or more SP octets" (RFC 9112 5.2); what
+/// is folded more than once at one place gets one.
 fn latin_1(value: &[u8]) -> String {
-    value.trim_ascii().iter().map(|&byte| char::from(byte)).collect()
+    let mut text = String::with_capacity(value.len());
+    for line in value.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii) {
+        if !text.is_empty() && !line.is_empty() {
+            text.push(' ');
+        }
+        text.extend(line.iter().map(|&byte| char::from(byte)));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -134,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_not_an_http_response_fails_at_once() {
-        let rows: [&[u8]; 15] = [
+        let rows: [&[u8]; 18] = [
             b"x",
             b"SSH-2.0-OpenSSH_9.2\r\n",
             b"\r\nHTTP/1.1 101 X\r\n\r\n",
@@ -147,7 +159,10 @@ mod tests {
             b"HTTP/1.1 101 X\r\nName : v\r\n\r\n",
             b"HTTP/1.1 101 X\r\nName: a\0b\r\n\r\n",
             b"HTTP/1.1 101 X\r\nName: a\rb\r\n\r\n",
-            b"HTTP/1.1 101 X\r\nName: a\r\n folded\r\n\r\n",
+            b"HTTP/1.1 101 X\r\n folded\r\nName: a\r\n\r\n",
+            b"HTTP/1.1 101 X\r\nName: a\r\n b\0c\r\n\r\n",
+            b"HTTP/1.1 101 X\r\nName: a\r\n b\rc\r\n\r\n",
+            b"HTTP/1.1 101 X\r\nName\r\n : v\r\n\r\n",
             b"HTTP/1.1 101 X\r\nno colon\r\n\r\n",
             b"HTTP/1.1 101 X\r\n: v\r\n\r\n",
         ];
@@ -185,8 +200,44 @@ mod tests {
     }
 
     #[test]
+    fn a_fold_is_a_space() {
+        let rows: [(&[u8], &str); 9] = [
+            (b"a\r\n b", "a b"),
+            (b"a=1;\r\n\tb=2", "a=1; b=2"),
+            (b"a \t\r\n \t b", "a b"),
+            (b"a\n b", "a b"),
+            (b"a\r\n b\n\tc", "a b c"),
+            (b"\r\n a", "a"),
+            (b"a\r\n ", "a"),
+            (b"a\r\n \r\n\t\r\n b", "a b"),
+            (b"\r\n ", ""),
+        ];
+        for (value, expected) in rows {
+            let bytes =
+                [b"HTTP/1.1 101 X\r\nFirst: 1\r\nX:", value, b"\r\nLast: 2\r\n\r\n"].concat();
+            let (response, length) = Response::parse(&bytes).unwrap().unwrap();
+            let values: Vec<&str> = response.fields.iter().map(|(_, value)| &**value).collect();
+            assert_eq!((values, length), (vec!["1", expected, "2"], bytes.len()), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_folded_head_has_the_same_limits() {
+        let endless = b"HTTP/1.1 101 X\r\nA: b".iter().chain(b"\r\n c".iter().cycle());
+        let endless: Vec<u8> = endless.take(MAX_HEAD + 1).copied().collect();
+        let too_big = HandshakeError::TooBig { what: "bytes", limit: MAX_HEAD };
+        assert_eq!(HeadReader::default().receive(&endless), Err(too_big));
+
+        let mut reader = HeadReader::default();
+        for (count, &byte) in endless[..MAX_HEAD].iter().enumerate() {
+            assert_eq!(reader.receive(&[byte]), Ok(None), "{count}");
+            assert!(reader.bytes.len() - reader.searched <= 2);
+        }
+    }
+
+    #[test]
     fn any_cut_gives_the_same_response_and_keeps_the_bytes_behind_it() {
-        let mut bytes = head(&["Upgrade: websocket", "A: b"]);
+        let mut bytes = head(&["Upgrade: websocket", "A: b", "\tc", " ", "B: d"]);
         bytes.extend_from_slice(b"\x81\x05hello\n\n");
         let whole = HeadReader::default().receive(&bytes).unwrap().unwrap();
         assert_eq!(whole.1, b"\x81\x05hello\n\n");

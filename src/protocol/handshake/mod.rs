@@ -24,6 +24,10 @@ pub type Fields = Vec<(String, String)>;
 pub const MAX_HEAD: usize = 64 * 1024;
 /// The most header fields a response may have.
 pub const MAX_FIELDS: usize = 128;
+/// The most bytes a request may have: what no server reads is not sent.
+pub const MAX_REQUEST: usize = 1024 * 1024;
+/// The most header fields a request may have.
+pub const MAX_REQUEST_FIELDS: usize = 1024;
 /// The most bytes kept of the body of a refusal.
 pub const MAX_BODY: usize = 64 * 1024;
 

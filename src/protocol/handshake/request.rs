@@ -9,7 +9,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::{Fields, HandshakeError, all, elements, first};
+use super::{Fields, HandshakeError, MAX_REQUEST, MAX_REQUEST_FIELDS, all, elements, first};
 use crate::protocol::deflate::{self, Parameters};
 
 pub(super) const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
@@ -42,6 +42,7 @@ impl Request {
         wanted: &Wanted,
         key: [u8; 16],
     ) -> Result<Self, HandshakeError> {
+        check_count(wanted.fields.len())?;
         check_fields(&wanted.fields)?;
         check_subprotocols(&wanted.subprotocols)?;
         let (request_line, resource) = match &wanted.request_line {
@@ -52,7 +53,18 @@ impl Request {
         fields.retain(|(name, _)| first(&wanted.fields, name).is_none());
         fields.extend(wanted.fields.iter().filter_map(honoured));
         check_fields(&fields)?;
-        Ok(Self { request_line, resource, fields })
+        Self { request_line, resource, fields }.of_a_size_that_is_read()
+    }
+
+    fn of_a_size_that_is_read(self) -> Result<Self, HandshakeError> {
+        let fields =
+            self.fields.iter().map(|(name, value)| name.len() + value.len() + ": \r\n".len());
+        let size = self.request_line.len() + "\r\n\r\n".len() + fields.sum::<usize>();
+        if size > MAX_REQUEST {
+            let fault = "bytes, more than the limit of";
+            return caller(format!("the request has {size} {fault} {MAX_REQUEST}"));
+        }
+        Ok(self)
     }
 
     /// Field values that are not ASCII go out as UTF-8, as those of every other Python client do.
@@ -157,6 +169,14 @@ fn percent_encoded(line: &str) -> String {
         }
     }
     encoded
+}
+
+fn check_count(count: usize) -> Result<(), HandshakeError> {
+    if count > MAX_REQUEST_FIELDS {
+        let fault = "header fields, more than the limit of";
+        return caller(format!("the request has {count} {fault} {MAX_REQUEST_FIELDS}"));
+    }
+    Ok(())
 }
 
 fn check_fields(fields: &Fields) -> Result<(), HandshakeError> {
@@ -404,6 +424,40 @@ mod tests {
         for name in ["Host", "Sec-WebSocket-Key", "Sec-WebSocket-Version"] {
             let wanted = wanting(&[(name, "a"), (&name.to_lowercase(), "b")]);
             assert!(matches!(build(&wanted), Err(HandshakeError::Caller(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_request_has_an_end() {
+        let fields = |count| Wanted {
+            fields: vec![("A".to_owned(), "b".to_owned()); count],
+            ..Wanted::default()
+        };
+        assert!(build(&fields(MAX_REQUEST_FIELDS)).is_ok());
+        assert_eq!(
+            build(&fields(MAX_REQUEST_FIELDS + 1)).unwrap_err().to_string(),
+            "the request has 1025 header fields, more than the limit of 1024"
+        );
+
+        let least = build(&wanting(&[("A", "")])).unwrap().encode().len();
+        let filled = |size: usize| build(&wanting(&[("A", &"x".repeat(size - least))]));
+        assert_eq!(filled(MAX_REQUEST).unwrap().encode().len(), MAX_REQUEST);
+        assert_eq!(
+            filled(MAX_REQUEST + 1).unwrap_err().to_string(),
+            "the request has 1048577 bytes, more than the limit of 1048576"
+        );
+
+        let long = "x".repeat(MAX_REQUEST);
+        let line = Some(format!("GET /{long} HTTP/1.1"));
+        for (resource, credentials, wanted) in [
+            (long.as_str(), None, Wanted::default()),
+            ("/", Some((long.as_str(), "")), Wanted::default()),
+            ("/", None, Wanted { subprotocols: vec![long.clone()], ..Wanted::default() }),
+            ("/", None, Wanted { request_line: line, ..Wanted::default() }),
+        ] {
+            let request = Request::new("h", resource, credentials, &wanted, KEY);
+            let fault = request.unwrap_err().to_string();
+            assert!(fault.ends_with(" bytes, more than the limit of 1048576"), "{fault}");
         }
     }
 

@@ -8,3 +8,4 @@ mod redirect;
 mod refusal;
 mod secure;
 mod trust;
+mod uri;
