@@ -14,12 +14,13 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use super::event_loop::Descriptor;
 use super::{bridge, errors};
-use crate::connect::{self, Options, Redirect, TlsChoice, TlsOptions, TlsVersion, Uri};
+use crate::connect::{self, Options, Plan, Redirect, TlsChoice, TlsOptions, TlsVersion, Uri};
 use crate::drive::Stream;
 use crate::protocol::deflate::{Agreed, Parameters, WindowBits};
 use crate::protocol::handshake::{Agreement, Fields, Response, Wanted};
 
-/// Opens a connection and returns a future of it; cancelling the future closes the socket.
+/// Opens a connection and returns a future of it; cancelling the future closes the socket. What can be
+/// refused is refused by the call itself, which then opens no socket and starts no thread.
 ///
 /// `headers` are the caller's own, in order; mandatory ones that are missing are added, `defaults`
 /// where the caller has none of that name. `sock` is the descriptor of a connected socket, and is
@@ -62,7 +63,10 @@ pub(super) fn open_connection<'py>(
     }
     let options =
         Options { uri: parsed, wanted, tls, server_hostname, socket, timeout, max_redirects };
-    bridge::future_of(py, connect::open(options), move |py, opened| match opened {
+    // Certificates may have to be read.
+    let plan = py.detach(|| Plan::new(options));
+    let plan = plan.map_err(|error| errors::open_error(py, &uri, error))?;
+    bridge::future_of(py, connect::open(plan), move |py, opened| match opened {
         Ok(opened) => Ok(Py::new(py, Opened::from(opened))?.into_any()),
         Err(error) => Err(errors::open_error(py, &uri, error)),
     })
