@@ -6,12 +6,12 @@
 //! nothing of what they are.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use super::threads;
+use super::{PerProcess, threads};
 use rounds::Rounds;
 use thread::Thread;
 
@@ -28,15 +28,12 @@ pub(super) use ward::{Interest, Unserved, Ward};
 #[cfg(target_os = "linux")]
 pub(super) use watch::Watch;
 
-static LIFELINE: Place = Place { lifeline: Mutex::new(None), childs: OnceLock::new() };
+/// A forked child has one of its own, and what is its parent's must not be dropped there: joining or waking
+/// the parent's threads could only hang.
+static LIFELINE: PerProcess<Mutex<Option<Lifeline>>> = PerProcess::new(none(), none);
 
-/// Where a process keeps its lifeline. A forked child has a place of its own: a thread that it does not
-/// have may have locked its parent's, and what is there must not be dropped in the child, for joining or
-/// waking the parent's threads could only hang.
-#[derive(Default)]
-struct Place {
-    lifeline: Mutex<Option<Lifeline>>,
-    childs: OnceLock<Box<Self>>,
+const fn none() -> Mutex<Option<Lifeline>> {
+    Mutex::new(None)
 }
 
 struct Lifeline {
@@ -81,11 +78,7 @@ fn running(lifeline: &mut Option<Lifeline>) -> io::Result<&mut Lifeline> {
 
 /// This process's own.
 fn kept() -> MutexGuard<'static, Option<Lifeline>> {
-    let mut place = &LIFELINE;
-    for _ in 0..super::forks() {
-        place = place.childs.get_or_init(Box::default);
-    }
-    place.lifeline.lock().unwrap_or_else(PoisonError::into_inner)
+    LIFELINE.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Lifeline {

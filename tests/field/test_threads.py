@@ -61,3 +61,41 @@ def test_a_name_that_no_thread_can_look_up_is_an_error(raw_peer: MakeRawPeer) ->
         " there is no thread to do it: Resource temporarily unavailable"
     )
     assert output.splitlines() == [expected, expected, "open"]
+
+
+REFUSED = """
+import asyncio, os
+import aiowebsocket
+
+REFUSED = [
+    ("ws://127.0.0.1:1/#", {}),
+    ("ws://127.0.0.1:1/", {"additional_headers": {"a b": "c"}}),
+    ("ws://127.0.0.1:1/", {"additional_headers": {"A": "x" * 2**21}}),
+    ("ws://127.0.0.1:1/", {"additional_headers": [("A", "b")] * 5000}),
+    ("ws://127.0.0.1:1/" + "a" * 2**21, {}),
+    ("ws://127.0.0.1:1/", {"subprotocols": ["a", "a"]}),
+    ("ws://127.0.0.1:1/", {"server_hostname": "h"}),
+    ("wss://127.0.0.1:1/", {"server_hostname": "a b"}),
+    ("wss://127.0.0.1:1/", {"ssl": False}),
+    ("wss://127.0.0.1:1/", {"ssl": aiowebsocket.TLSConfig(ca_file="/nowhere/at/all.pem")}),
+]
+
+async def main():
+    before = len(os.listdir("/proc/self/task"))
+    for uri, options in REFUSED:
+        try:
+            await aiowebsocket.connect(uri, **options)
+        except (ValueError, aiowebsocket.TLSError) as error:
+            assert len(str(error)) < 300 or len(uri) > 300, error
+        else:
+            print("opened", uri, options)
+    print(len(os.listdir("/proc/self/task")) - before)
+
+asyncio.run(main())
+"""
+
+
+def test_what_can_be_refused_needs_no_thread() -> None:
+    with running("-c", REFUSED) as program:
+        output, complaints = program.communicate()
+    assert (output, complaints) == ("0\n", "")

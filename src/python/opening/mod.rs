@@ -11,7 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::connect::{self, Options, Redirect, TlsChoice, Uri};
+use crate::connect::{self, Options, Plan, Redirect, TlsChoice, Uri};
 use crate::drive::Stream;
 use crate::protocol::deflate::Agreed;
 use crate::protocol::handshake::{Agreement, Fields, Response, Wanted};
@@ -20,7 +20,8 @@ use crate::python::values::{errors, handshake};
 
 pub(crate) use settings::{Most, Settings, Timeout};
 
-/// Opens a connection and returns a future of it; cancelling the future closes the socket.
+/// Opens a connection and returns a future of it; cancelling the future closes the socket. What can be
+/// refused is refused by the call itself, which then opens no socket and starts no thread.
 ///
 /// `headers` are the caller's own, in order; mandatory ones that are missing are added, `defaults`
 /// where the caller has none of that name. A socket among the options is owned from here on, unless
@@ -53,12 +54,14 @@ pub(crate) fn open_connection<'py>(
         }
     }
     let socket = None;
-    let mut plan =
+    let wanted =
         Options { uri: parsed, wanted, tls, server_hostname, socket, timeout, max_redirects };
+    // Certificates may have to be read.
+    let plan = py.detach(|| Plan::new(wanted));
+    let mut plan = plan.map_err(|error| errors::open_error(py, &uri, error))?;
     if let Some(sock) = options.sock {
         // Until everything has been found good the socket is its caller's.
-        connect::check(&plan).map_err(|error| errors::open_error(py, &uri, error))?;
-        plan.socket = Some(own_socket(sock.call_method0(intern!(py, "detach"))?.extract()?));
+        plan.use_socket(own_socket(sock.call_method0(intern!(py, "detach"))?.extract()?));
     }
     asyncio::future_of(py, connect::open(plan), move |py, opened| match opened {
         Ok(opened) => Ok(Py::new(py, Opened::from(opened))?.into_any()),

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use aiowebsocket::connect::{OpenError, Opened, Options, TlsChoice, Uri, open};
+use aiowebsocket::connect::{OpenError, Opened, Options, Plan, TlsChoice, Uri, open};
 use aiowebsocket::protocol::handshake::Wanted;
 use base64::Engine as _;
 use sha1::Digest as _;
@@ -91,7 +91,7 @@ pub(crate) fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 pub(crate) fn opened(options: Options) -> Result<Opened, OpenError> {
-    run(open(options))
+    run(open(Plan::new(options)?))
 }
 
 /// That it costs no wait: the quickest of three times takes less than a second. A machine that stands

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aiowebsocket::connect::{OpenErrorKind, TlsChoice, open};
+use aiowebsocket::connect::{OpenErrorKind, Plan, TlsChoice, open};
 use aiowebsocket::drive::Stream;
 
 use crate::peer::{
@@ -277,7 +277,8 @@ fn dropping_the_future_closes_the_socket() {
     let mut options = options(&peer.uri());
     options.timeout = None;
     run(async {
-        let opening = tokio::time::timeout(Duration::from_secs(1), open(options));
+        let opening =
+            tokio::time::timeout(Duration::from_secs(1), open(Plan::new(options).unwrap()));
         assert!(opening.await.is_err());
         assert_eq!(peer.result(), 0);
     });
