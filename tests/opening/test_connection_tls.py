@@ -211,3 +211,36 @@ async def test_an_ip_address_is_looked_for_among_the_certificates_addresses(
         assert_readable(error, "not valid for the name 127.0.0.1, but for localhost")
         with pytest.raises((OSError, EndOfStreamError)):
             peer.stop()
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+async def test_the_environment_is_what_it_is_when_connecting(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Python's own, which C's follows; an empty variable says nothing."""
+    monkeypatch.setenv("SSL_CERT_FILE", "")
+    peer = RawPeer(Session.open, Session.open, tls=authority.server_context())
+    monkeypatch.setenv(variable, "/nowhere")
+    assert isinstance(await refusal(peer.uri), aiowebsocket.TLSError)
+    here = authority.ca_file if variable == "SSL_CERT_FILE" else authority.folder
+    monkeypatch.setenv(variable, str(here))
+    async with connect(peer.uri) as ws:
+        assert ws.state.name == "OPEN"
+    # The first never came to a socket.
+    assert peer.connections == 1
+    with contextlib.suppress(OSError, EndOfStreamError):
+        peer.stop()
+
+
+async def test_a_redirect_into_tls_trusts_what_the_environment_names(authority: Authority) -> None:
+    secure = RawPeer(Session.open, tls=authority.server_context())
+
+    def send_on(session: Session) -> None:
+        session.read_request()
+        session.send(f"HTTP/1.1 302 Found\r\nLocation: {secure.uri}\r\n\r\n".encode())
+
+    plain = RawPeer(send_on)
+    async with connect(plain.uri) as ws:
+        assert ws.state.name == "OPEN"
+    secure.stop()
+    plain.stop()

@@ -3,11 +3,14 @@
 //!
 //! Knows nothing of WebSocket but the name of the protocol that is upgraded.
 
+mod algorithms;
 mod cache;
+mod der;
 mod failure;
 mod installed;
 mod material;
 mod options;
+mod policies;
 mod trust;
 mod verifier;
 
@@ -41,16 +44,13 @@ impl Tls {
         server_hostname: Option<&str>,
     ) -> Result<Self, OpenError> {
         let name = match server_hostname {
-            Some(name) => {
-                let host = parse_host(name).as_ref().and_then(name_of);
-                host.ok_or_else(|| {
-                    OpenError::argument(format!("server_hostname {name:?} is not a host name"))
-                })
+            Some(name) => parse_host(name)
+                .ok_or(NO_NAME)
+                .and_then(|host| name_of(&host))
+                .map_err(|fault| OpenError::argument(format!("server_hostname {name:?}: {fault}"))),
+            None => {
+                name_of(uri.host()).map_err(|fault| OpenError::invalid_uri(uri.to_string(), fault))
             }
-            None => name_of(uri.host()).ok_or_else(|| {
-                let fault = "its host is not a name that a certificate can be for";
-                OpenError::invalid_uri(uri.to_string(), fault)
-            }),
         }?;
         Ok(Self { config: cache::config(options, build)?, name })
     }
@@ -77,16 +77,30 @@ fn parse_host(text: &str) -> Option<Host> {
     }
 }
 
-fn name_of(host: &Host) -> Option<ServerName<'static>> {
+const NO_NAME: &str = "its host is not a name that a certificate can be for";
+
+/// Or what is wrong with it (RFC 5280 4.2.1.6, RFC 1034 3.5).
+fn name_of(host: &Host) -> Result<ServerName<'static>, &'static str> {
+    let begins_or_ends_with_a_hyphen = |label: &str| label.starts_with('-') || label.ends_with('-');
     match host {
-        Host::Ipv4(address) => Some(ServerName::from(IpAddr::from(*address))),
-        Host::Ipv6(address) => Some(ServerName::from(IpAddr::from(*address))),
-        Host::Domain(name) => ServerName::try_from(name.clone()).ok(),
+        Host::Ipv4(address) => Ok(ServerName::from(IpAddr::from(*address))),
+        Host::Ipv6(address) => Ok(ServerName::from(IpAddr::from(*address))),
+        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| {
+            if name.split('.').any(begins_or_ends_with_a_hyphen) {
+                "a part of its host begins or ends with a hyphen, which is not a name that a \
+                 certificate can be for"
+            } else {
+                NO_NAME
+            }
+        }),
     }
 }
 
 fn build(options: &TlsOptions) -> Result<ClientConfig, OpenError> {
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(CryptoProvider {
+        signature_verification_algorithms: algorithms::ALGORITHMS,
+        ..ring::default_provider()
+    });
     let builder = verifier::with_verifier(
         with_versions(&provider, options.min_version)?,
         options,
@@ -94,9 +108,9 @@ fn build(options: &TlsOptions) -> Result<ClientConfig, OpenError> {
     )?;
     let mut config = match material::client_certificate(options)? {
         None => builder.with_no_client_auth(),
-        Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|error| {
-            failure::unusable(format!("the client certificate and its key do not work: {error}"))
-        })?,
+        Some((chain, key)) => builder
+            .with_client_auth_cert(chain, key)
+            .map_err(|error| failure::of_client_certificate(&error))?,
     };
     // What is upgraded is HTTP/1.1, and browsers say so. A server that was meant for another protocol
     // on the same name then refuses, instead of being fed a request it misreads (RFC 7301 3.2).

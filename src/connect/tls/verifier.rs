@@ -1,13 +1,16 @@
-//! Who checks the server's certificate. The only place that uses rustls's `dangerous` door, for two
-//! cases; everybody else gets rustls's own verifier and nothing around it.
+//! Who checks the server's certificate, through rustls's `dangerous` door. webpki judges chain, dates,
+//! purpose and name, and checks every handshake signature; nothing that it refuses is taken but in these
+//! cases.
 //!
-//! `ByNameOrAuthority`, where trust was given by name: rustls's verifier judges chain, dates, purpose
-//! and name, and checks every handshake signature. One verdict of its is overruled: that nobody
-//! vouches for a certificate (unknown issuer, or an authority's used by a server) which is, byte for
-//! byte, one of those named. Its dates have been checked by then; its host name is checked here, with
-//! rustls's own function. What is left unchecked for such a certificate is its extended key usage.
-//! Without this door a self-signed `openssl req -x509` certificate cannot be trusted at all: webpki
-//! calls it `CaUsedAsEndEntity`, whatever the trust anchors are.
+//! `ByAuthority`: a chain whose policies are critical is judged by webpki once they are understood
+//! (`policies`).
+//!
+//! `ByNameOrAuthority`, where trust was given by name: one verdict is overruled, that nobody vouches for
+//! a certificate (unknown issuer, or an authority's used by a server) which is, byte for byte, one of
+//! those named. Its dates have been checked by then; its host name is checked here, with rustls's own
+//! function. What is left unchecked for such a certificate is its extended key usage. Without this door
+//! a self-signed `openssl req -x509` certificate cannot be trusted at all: webpki calls it
+//! `CaUsedAsEndEntity`, whatever the trust anchors are.
 //!
 //! `Unverified`, where `verify=False` was asked for by name: nothing is checked.
 
@@ -27,7 +30,7 @@ use tokio_rustls::rustls::{
 
 use super::TlsOptions;
 use super::failure::unusable;
-use super::trust;
+use super::{policies, trust};
 use crate::connect::error::OpenError;
 
 pub(super) fn with_verifier(
@@ -37,11 +40,12 @@ pub(super) fn with_verifier(
 ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, OpenError> {
     let verifier: Arc<dyn ServerCertVerifier> = if options.verify {
         let trust = trust::load(options)?;
-        let authorities = by_authorities(trust.roots, provider)?;
+        let authorities = ByAuthority::new(Arc::new(trust.roots), provider)?;
         if trust.named.is_empty() {
-            return Ok(builder.with_webpki_verifier(authorities));
+            Arc::new(authorities)
+        } else {
+            Arc::new(ByNameOrAuthority { authorities, named: trust.named })
         }
-        Arc::new(ByNameOrAuthority { authorities, named: trust.named })
     } else {
         Arc::new(Unverified {
             schemes: provider.signature_verification_algorithms.supported_schemes(),
@@ -50,20 +54,76 @@ pub(super) fn with_verifier(
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }
 
-fn by_authorities(
-    roots: RootCertStore,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<WebPkiServerVerifier>, OpenError> {
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-        .build()
-        .map_err(|error| unusable(format!("the trusted certificates cannot be used: {error}")))
+/// Accepts what rustls accepts, and critical policies.
+#[derive(Debug)]
+struct ByAuthority {
+    rustls: Arc<WebPkiServerVerifier>,
+    roots: Arc<RootCertStore>,
 }
 
-/// Accepts what rustls accepts, and besides the very certificates the caller named, as OpenSSL does
+impl ByAuthority {
+    fn new(roots: Arc<RootCertStore>, provider: &Arc<CryptoProvider>) -> Result<Self, OpenError> {
+        let rustls =
+            WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider))
+                .build()
+                .map_err(|error| {
+                    unusable(format!("the trusted certificates cannot be used: {error}"))
+                })?;
+        Ok(Self { rustls, roots })
+    }
+}
+
+impl ServerCertVerifier for ByAuthority {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verdict = self.rustls.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        verdict.or_else(|refusal| {
+            policies::verdict(&self.roots, end_entity, intermediates, server_name, now)
+                .unwrap_or(Err(refusal))
+                .map(|()| ServerCertVerified::assertion())
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.rustls.verify_tls12_signature(message, &policies::understood(cert), dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.rustls.verify_tls13_signature(message, &policies::understood(cert), dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.rustls.supported_verify_schemes()
+    }
+}
+
+/// Accepts what an authority vouches for, and besides the very certificates the caller named, as OpenSSL does
 /// and as every guide expects that tells to put a self-signed one into `ca_file`.
 #[derive(Debug)]
 struct ByNameOrAuthority {
-    authorities: Arc<WebPkiServerVerifier>,
+    authorities: ByAuthority,
     named: Vec<CertificateDer<'static>>,
 }
 
@@ -85,7 +145,8 @@ impl ServerCertVerifier for ByNameOrAuthority {
         );
         match verdict {
             Err(error) if is_about_the_issuer(&error) && self.named.contains(end_entity) => {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                let end_entity = policies::understood(end_entity);
+                verify_server_name(&ParsedCertificate::try_from(&end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())
             }
             verdict => verdict,
@@ -124,11 +185,15 @@ fn is_about_the_issuer(error: &Error) -> bool {
     }
 }
 
-/// rustls gives webpki's `CaUsedAsEndEntity` no name of its own.
-pub(super) fn is_use_of_an_authority(error: &CertificateError) -> bool {
+fn is_use_of_an_authority(error: &CertificateError) -> bool {
+    matches!(webpkis(error), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+/// Those of webpki's faults that rustls gives no name of its own.
+pub(super) fn webpkis(error: &CertificateError) -> Option<&webpki::Error> {
     match error {
-        CertificateError::Other(other) => other.to_string().contains("CaUsedAsEndEntity"),
-        _ => false,
+        CertificateError::Other(other) => other.0.downcast_ref(),
+        _ => None,
     }
 }
 

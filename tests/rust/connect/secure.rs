@@ -62,7 +62,7 @@ fn a_server_for_another_protocol_than_http_1_is_refused() {
     let peer = tls_peer(config, |mut stream| shake_hands(&mut stream));
     let error = open_at(&peer, "localhost", trusting(&authority)).unwrap_err();
     assert_eq!(error.kind, OpenErrorKind::Tls);
-    assert!(error.message.ends_with("the server sent the alert NoApplicationProtocol"), "{error}");
+    assert!(error.message.ends_with("the server does not speak HTTP/1.1 here"), "{error}");
 }
 
 #[test]

@@ -81,7 +81,11 @@ fn a_certificate_that_is_not_good_is_refused_in_plain_words() {
         (&early, "is not valid before 2190-01-01"),
         (&elsewhere, "is not valid for the name localhost, but for a.example, 10.0.0.1"),
         (&for_clients, "is not meant for servers"),
-        (&namesake, "carries a signature that no trusted authority made"),
+        (
+            &namesake,
+            "rests on a signature that no trusted authority made, or one by an RSA key of less \
+             than 2048 bits",
+        ),
         (
             &unknown,
             "is signed by an unknown authority; pass TLSConfig(ca_file=...) to trust a private one",
