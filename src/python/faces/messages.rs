@@ -55,6 +55,6 @@ impl Messages {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        self._end(py);
+        drop(self.link.with(py, Option::take));
     }
 }
