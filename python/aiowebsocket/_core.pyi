@@ -340,6 +340,7 @@ class Converse(Link):
             ValueError: If `max` is less than 1.
         """
 
+@disjoint_base
 class Messages:
     def __new__(cls, connection: Link) -> Self: ...
     def __aiter__(self) -> Self: ...

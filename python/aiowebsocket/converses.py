@@ -40,10 +40,6 @@ else:  # A type checker that saw this would take every name for one of ours.
         return getattr(import_module(f".{_ALSO_HERE[name]}", __package__), name)
 
 
-def _streams() -> Any:
-    return import_module(".streams", __package__)
-
-
 __all__ = [
     "AioWebSocket",
     "ControlFrames",
@@ -108,17 +104,23 @@ class Converse(_core.Converse):
     @cached_property
     def writer(self) -> "Writer":
         """For old scripts: `drain()`, `close()` and their kin of the original's stream."""
-        return _streams().Writer(self)
+        from .streams import Writer  # noqa: PLC0415 - loaded only for who asks for it
+
+        return Writer(self)
 
     @cached_property
     def reader(self) -> "Reader":
         """For old scripts: `at_eof()` of the original's stream."""
-        return _streams().Reader(self)
+        from .streams import Reader  # noqa: PLC0415 - loaded only for who asks for it
+
+        return Reader(self)
 
     @cached_property
     def message_queue(self) -> "MessageQueue":
         """For old scripts: `qsize()` and `empty()` of the original's queue."""
-        return _streams().MessageQueue(self)
+        from .streams import MessageQueue  # noqa: PLC0415 - loaded only for who asks for it
+
+        return MessageQueue(self)
 
     @property
     def closed(self) -> bool:

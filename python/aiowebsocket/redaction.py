@@ -99,7 +99,8 @@ def _shown_subprotocols(value: str) -> str:
 
 def _shown_subprotocol(name: str) -> str:
     shown = ""
-    for word, separator in re.findall(r"([A-Za-z\d]+)([^A-Za-z\d]*)", name):
+    for part in re.finditer(r"([A-Za-z\d]+)([^A-Za-z\d]*)", name):
+        word, separator = part[1], part[2]
         shown += (word if re.fullmatch(_WORD, word) else HIDDEN) + separator
         if separator and word.lower() in _INTRODUCES:
             return shown + HIDDEN

@@ -174,7 +174,8 @@ async def test_two_awaits_at_once_share_no_socket(raw_peer: MakeRawPeer) -> None
     async def attempt() -> Any:
         return await connecting
 
-    first, second = await asyncio.gather(attempt(), attempt(), return_exceptions=True)
+    outcomes: Any = await asyncio.gather(attempt(), attempt(), return_exceptions=True)
+    first, second = outcomes
     assert isinstance(second, ValueError)
     async with first as ws:
         assert await ws.recv() == "hello"

@@ -26,7 +26,7 @@ NOWHERE = "ws://127.0.0.1:9/"
 INF, NAN = float("inf"), float("nan")
 
 
-def annotations(face: type) -> dict[str, str]:
+def written_types(face: type) -> dict[str, str]:
     """What the signature writes, without the quotes that some types need."""
     tree = ast.parse(inspect.getsource(face))
     constructor = next(
@@ -46,7 +46,7 @@ def annotations(face: type) -> dict[str, str]:
 def test_the_signature_says_what_the_table_says(face: str) -> None:
     parameters = inspect.signature(FACES[face]).parameters.values()
     written = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
-    types = annotations(FACES[face])
+    types = written_types(FACES[face])
     assert [(p.name, types[p.name], p.default) for p in written] == [
         (name, TABLES[face][name].type, TABLES[face][name].default)
         for name in (p.name for p in written)
@@ -56,7 +56,7 @@ def test_the_signature_says_what_the_table_says(face: str) -> None:
 
 def test_the_originals_timeout_is_in_the_table_too() -> None:
     timeout = inspect.signature(AioWebSocket).parameters["timeout"]
-    assert (timeout.default, annotations(AioWebSocket)["timeout"]) == (
+    assert (timeout.default, written_types(AioWebSocket)["timeout"]) == (
         TIMEOUT.default,
         TIMEOUT.type,
     )
@@ -104,9 +104,14 @@ AMOUNTS: list[tuple[Any, type[Exception]]] = [
     (-1, ValueError),
     (-(2**64), ValueError),
 ]
-FLAGS = [(1, TypeError), ("yes", TypeError), (None, TypeError)]
-TEXTS = [(b"x", TypeError), (1, TypeError), (["x"], TypeError)]
-CHOICES = [("both", ValueError), (None, ValueError), (["block"], ValueError), (1, ValueError)]
+FLAGS: list[tuple[Any, type[Exception]]] = [(1, TypeError), ("yes", TypeError), (None, TypeError)]
+TEXTS: list[tuple[Any, type[Exception]]] = [(b"x", TypeError), (1, TypeError), (["x"], TypeError)]
+CHOICES: list[tuple[Any, type[Exception]]] = [
+    ("both", ValueError),
+    (None, ValueError),
+    (["block"], ValueError),
+    (1, ValueError),
+]
 WRONG: dict[str, list[tuple[Any, type[Exception]]]] = {
     "origin": TEXTS,
     "user_agent_header": TEXTS,
@@ -218,8 +223,9 @@ async def test_a_headers_value_is_text_on_the_originals_face_too(
     raw_peer: MakeRawPeer, where: str, value: Any
 ) -> None:
     peer = raw_peer()
+    options: dict[str, Any] = {where: {"X-Secret": value}}
     with pytest.raises(TypeError, match=rf"header X-Secret is {type(value).__name__}, it has to"):
-        await AioWebSocket(peer.uri, **{where: {"X-Secret": value}}).create_connection()
+        await AioWebSocket(peer.uri, **options).create_connection()
     assert peer.connections == 0
 
 
@@ -268,11 +274,12 @@ async def test_very_much_is_no_limit(raw_peer: MakeRawPeer, face: str, value: in
 
 async def test_a_number_is_welcome_as_a_headers_value(raw_peer: MakeRawPeer) -> None:
     peer = raw_peer(greet, greet, greet)
-    async with connect(peer.uri, additional_headers={"X-Number": 7}):
+    numbers: dict[str, Any] = {"X-Number": 7}
+    async with connect(peer.uri, additional_headers=numbers):
         pass
     async with AioWebSocket(peer.uri, union_header={"X-Number": 7}):
         pass
-    async with connect(peer.uri, additional_headers=[("X-Number", 7)]):  # type: ignore[list-item]
+    async with connect(peer.uri, additional_headers=numbers.items()):
         pass
     for session in peer.sessions:
         assert session.request is not None
@@ -306,9 +313,10 @@ async def test_a_logger_adapter_is_a_logger(
     assert {vars(record).get("client") for record in caplog.records} >= {"seven"}
 
 
+NUMBERS: list[tuple[Any, type[Exception]]] = [*AMOUNTS, (0, ValueError)]
 CALLS: list[tuple[str, dict[str, Any], type[Exception]]] = [
     *(("send_threadsafe", {"timeout": value}, kind) for value, kind in SECONDS),
-    *(("many", {"max": value}, kind) for value, kind in [*AMOUNTS, (0, ValueError)]),
+    *(("many", {"max": value}, kind) for value, kind in NUMBERS),
 ]
 
 

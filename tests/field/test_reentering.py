@@ -61,7 +61,7 @@ async def test_each_of_several_tasks_closes_its_own(websockets_server: ServerPro
         await task
         assert ws.state == State.OPEN
         assert await answer(ws, "still here") == "still here"
-    assert ws.state == State.CLOSED
+    assert ws.close_code == 1000
 
 
 async def test_entered_in_one_task_it_may_be_left_in_another(raw_peer: MakeRawPeer) -> None:

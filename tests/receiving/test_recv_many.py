@@ -83,7 +83,7 @@ async def test_kinds_and_empty_messages_are_as_recv_gives_them(
 @pytest.mark.every("face")
 @pytest.mark.parametrize(
     ("most", "error"),
-    [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("1", TypeError), (2**70, OverflowError)],
+    [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("1", TypeError), (True, TypeError)],
     ids=str,
 )
 async def test_a_max_that_is_none_is_an_error_at_once_and_harms_nothing(

@@ -244,7 +244,7 @@ async def test_what_is_no_message_is_an_error_and_sends_nothing(
                 ws.connection.send_threadsafe(wrong)
         with pytest.raises(UnicodeError):
             ws.connection.send_threadsafe(b"\xff", text=True)
-        for timeout in (-1, float("nan"), float("inf")):
+        for timeout in (-1, float("nan"), -float("inf")):
             with pytest.raises(ValueError, match="timeout"):
                 ws.connection.send_threadsafe("x", timeout=timeout)
         ws.connection.send_threadsafe("fine", timeout=5)

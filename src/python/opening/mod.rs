@@ -6,7 +6,7 @@ mod settings;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, PoisonError};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -61,12 +61,22 @@ pub(crate) fn open_connection<'py>(
     let mut plan = plan.map_err(|error| errors::open_error(py, &uri, error))?;
     if let Some(sock) = options.sock {
         // Until everything has been found good the socket is its caller's.
-        plan.use_socket(own_socket(sock.call_method0(intern!(py, "detach"))?.extract()?));
+        plan.use_socket(detached(&sock)?);
     }
     asyncio::future_of(py, connect::open(plan), move |py, opened| match opened {
         Ok(opened) => Ok(Py::new(py, Opened::from(opened))?.into_any()),
         Err(error) => Err(errors::open_error(py, &uri, error)),
     })
+}
+
+/// The socket itself, of which the object knows no more from here on.
+fn detached(sock: &Bound<'_, PyAny>) -> PyResult<TcpStream> {
+    let number: i64 = sock.call_method0(intern!(sock.py(), "detach"))?.extract()?;
+    match Descriptor::try_from(number) {
+        Ok(descriptor) if number >= 0 => Ok(own_socket(descriptor)),
+        // Another thread has closed it since it was looked at.
+        _ => Err(PyValueError::new_err("sock is closed")),
+    }
 }
 
 #[cfg(unix)]
