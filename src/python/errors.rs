@@ -2,7 +2,9 @@
 
 use std::io;
 
-use pyo3::exceptions::{PyBufferError, PyEOFError, PyOSError, PyTimeoutError, PyValueError};
+use pyo3::exceptions::{
+    PyBufferError, PyEOFError, PyMemoryError, PyOSError, PyTimeoutError, PyValueError,
+};
 use pyo3::intern;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
@@ -88,6 +90,9 @@ fn cause(py: Python<'_>, ending: &Ending) -> Option<PyErr> {
         Some(Cause::Failed(failure @ Failure::QueueFull(_))) => {
             Some(PyBufferError::new_err(failure.to_string()))
         }
+        Some(Cause::Failed(failure @ Failure::NoMemory(_))) => {
+            Some(PyMemoryError::new_err(failure.to_string()))
+        }
         Some(Cause::Failed(failure)) => Some(PyTimeoutError::new_err(failure.to_string())),
         Some(Cause::Stream(Some(number), text)) => {
             Some(PyOSError::new_err((*number, text.clone())))
@@ -124,6 +129,7 @@ fn protocol_error(py: Python<'_>, error: &ProtocolError) -> PyErr {
 pub(super) fn send_error(py: Python<'_>, error: &SendError) -> PyErr {
     match error {
         SendError::PingAlreadyWaiting => exception!(py, "ConcurrencyError", (error.to_string(),)),
+        SendError::NoMemory(_) => PyMemoryError::new_err(error.to_string()),
         _ => PyValueError::new_err(error.to_string()),
     }
 }
