@@ -121,8 +121,9 @@ impl Connection {
         write: &mut Write<'_>,
     ) -> Result<(), SendError> {
         self.check_open()?;
-        let mark = self.outbox.data(frame, payload, compress, write)?;
-        self.events.frame(true, mark, payload);
+        if let Some(mark) = self.outbox.data(frame, payload, compress, write)? {
+            self.events.frame(true, mark, payload);
+        }
         Ok(())
     }
 

@@ -64,15 +64,19 @@ impl Outbox {
 
     /// Queues a frame of a data message and says what it is: once a fragment has gone without FIN, the
     /// next one continues it. `compress` decides for the whole message, with its first frame. What is ready
-    /// of a long one is for `write` to take.
+    /// of a long one is for `write` to take. None where there is nothing to queue.
     pub(super) fn data(
         &mut self,
         (kind, fin): (Kind, bool),
         payload: &[u8],
         compress: Option<bool>,
         write: &mut Write<'_>,
-    ) -> Result<Mark, NoMemory> {
+    ) -> Result<Option<Mark>, NoMemory> {
         let first = self.fragmented.is_none();
+        if payload.is_empty() && !fin && self.fragmented.is_some_and(|message| message.compressed) {
+            // It adds nothing, and servers have failed over a compressed frame with nothing in it.
+            return Ok(None);
+        }
         let compressed = match self.fragmented {
             Some(message) => message.compressed,
             None => self.is_compressed(fin, payload, compress),
@@ -90,7 +94,7 @@ impl Outbox {
         self.fragmented = (!fin).then_some(Fragmented { compressed });
         self.traffic.messages += u64::from(fin);
         self.traffic.bytes += payload.len() as u64;
-        Ok(mark)
+        Ok(Some(mark))
     }
 
     fn compressed_frame(
@@ -280,6 +284,16 @@ mod tests {
         Outbox::new(Box::new(|| [0; 4]), None)
     }
 
+    fn deflate() -> Deflate {
+        let agreed = Agreed {
+            server_no_context_takeover: false,
+            client_no_context_takeover: false,
+            server_max_window_bits: 15,
+            client_max_window_bits: 15,
+        };
+        Deflate { agreed, level: 1, mem_level: 5, threshold: 1 }
+    }
+
     #[test]
     fn fragments_continue_the_message_until_fin() {
         let mut outbox = outbox();
@@ -291,7 +305,7 @@ mod tests {
         ];
         let continuation = Opcode::Continuation;
         assert_eq!(
-            opcodes.map(|mark| mark.opcode),
+            opcodes.map(|mark| mark.unwrap().opcode),
             [Opcode::Text, continuation, continuation, Opcode::Binary]
         );
     }
@@ -351,13 +365,7 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_is_not_sent_by_half_and_the_next_message_goes() {
-        let agreed = Agreed {
-            server_no_context_takeover: false,
-            client_no_context_takeover: false,
-            server_max_window_bits: 15,
-            client_max_window_bits: 15,
-        };
-        let deflate = Deflate { agreed, level: 1, mem_level: 5, threshold: 1 };
+        let deflate = deflate();
         for deflate in [None, Some(&deflate)] {
             let mut outbox = Outbox::new(Box::new(|| [0; 4]), deflate);
             let mut state = 1u32;
@@ -378,6 +386,21 @@ mod tests {
             assert_eq!((calls, outbox.unsent(), outbox.traffic()), (0, 0, Traffic::default()));
             outbox.data((Kind::Binary, true), b"next", Some(false), &mut |_| 0).unwrap();
             assert_eq!(outbox.bytes()[6..], *b"next");
+        }
+    }
+
+    #[test]
+    fn a_compressed_frame_is_never_empty() {
+        let mut outbox = Outbox::new(Box::new(|| [0; 4]), Some(&deflate()));
+        let mut send = |payload: &[u8], fin| {
+            let before = outbox.unsent();
+            outbox.data((Kind::Text, fin), payload, None, &mut |_| 0).unwrap();
+            (outbox.unsent() - before).checked_sub(6)
+        };
+        for parts in [["", "a", "", ""], ["a", "", "", "b"], ["", "", "", ""]] {
+            let lengths = [0, 1, 2, 3].map(|n| send(parts[n].as_bytes(), n == 3));
+            assert!(lengths[3].is_some_and(|length| length > 0), "{parts:?}: the end comes");
+            assert!(!lengths.contains(&Some(0)), "{parts:?}: {lengths:?}");
         }
     }
 

@@ -11,6 +11,8 @@ use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Strategy};
 
 /// Room for what a short message becomes; more is added as it is needed.
 const LEAST_ROOM: usize = 512;
+/// A stored block without content, from one byte's boundary to another.
+const EMPTY_BLOCK: [u8; 5] = [0x00, 0x00, 0x00, 0xFF, 0xFF];
 /// More than this is not kept from message to message.
 const LARGEST_KEPT: usize = 64 * 1024;
 
@@ -89,6 +91,11 @@ impl Deflater {
                 stream.reset();
             }
         }
+        if length == 0 {
+            // As a flush of something ends: no frame is to have nothing in it.
+            self.output[..EMPTY_BLOCK.len()].copy_from_slice(&EMPTY_BLOCK);
+            length = EMPTY_BLOCK.len();
+        }
         self.length = length;
         Ok(&self.output[..length])
     }
@@ -164,7 +171,7 @@ mod tests {
             deflater.compress(b"Hello", false).unwrap(),
             [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 7, 0, 0, 0, 255, 255]
         );
-        assert_eq!(deflater.compress(b"", false).unwrap(), b"");
+        assert_eq!(deflater.compress(b"", false).unwrap(), EMPTY_BLOCK);
         assert_eq!(deflater.compress(b"", true).unwrap(), [0]);
     }
 }
