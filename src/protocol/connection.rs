@@ -195,6 +195,14 @@ impl Connection {
         self.inbox.take(read)
     }
 
+    /// `take`, but a message that `read` fails with stays where it is, the oldest.
+    pub fn try_take<R, E>(
+        &mut self,
+        read: impl FnOnce(Kind, &[u8]) -> Result<R, E>,
+    ) -> Option<Result<R, E>> {
+        self.inbox.try_take(read)
+    }
+
     /// Takes what has arrived of the oldest message, whole or not.
     pub fn take_chunk<R>(&mut self, read: impl FnOnce(Chunk<'_>) -> R) -> Option<R> {
         self.inbox.take_chunk(|kind, payload, fin| read(Chunk { kind, payload, fin }))

@@ -11,6 +11,7 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::time::Instant;
 
 use super::deflate::Inflater;
@@ -210,11 +211,24 @@ impl Inbox {
     /// Takes the oldest whole message. The slice lives in the buffer: copy it once, to where it goes. Of a
     /// message that has landed nothing is here.
     pub(super) fn take<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<R> {
-        let (message, at) = self.queue.pop()?;
-        self.taken_at = at;
+        let taken = self.try_take(|kind, payload| Ok::<R, Infallible>(read(kind, payload)))?;
+        let Ok(taken) = taken;
+        Some(taken)
+    }
+
+    /// `take`, but a message that `read` fails with stays where it is.
+    pub(super) fn try_take<R, E>(
+        &mut self,
+        read: impl FnOnce(Kind, &[u8]) -> Result<R, E>,
+    ) -> Option<Result<R, E>> {
+        let message = self.queue.front()?;
         let here = if message.landed { 0 } else { message.length };
         let end = message.start + here as u64;
         let result = read(message.kind, self.buffer.payload(message.start, end));
+        if result.is_err() {
+            return Some(result);
+        }
+        self.taken_at = self.queue.pop().and_then(|(_, at)| at);
         if self.queue.is_empty() {
             self.settle();
         }
