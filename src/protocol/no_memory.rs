@@ -29,27 +29,29 @@ const fn may_have(_bytes: usize) -> bool {
 }
 
 #[cfg(test)]
-fn may_have(bytes: usize) -> bool {
-    bytes <= LIMIT.get()
-}
-
+pub(super) use tests::beyond;
 #[cfg(test)]
-thread_local! {
-    static LIMIT: std::cell::Cell<usize> = const { std::cell::Cell::new(usize::MAX) };
-}
-
-/// Runs `test` on a machine where no buffer may be longer.
-#[cfg(test)]
-pub(super) fn beyond<R>(limit: usize, test: impl FnOnce() -> R) -> R {
-    LIMIT.set(limit);
-    let result = test();
-    LIMIT.set(usize::MAX);
-    result
-}
+use tests::may_have;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    thread_local! {
+        static LIMIT: std::cell::Cell<usize> = const { std::cell::Cell::new(usize::MAX) };
+    }
+
+    pub(super) fn may_have(bytes: usize) -> bool {
+        bytes <= LIMIT.get()
+    }
+
+    /// Runs `test` on a machine where no buffer may be longer.
+    pub(in crate::protocol) fn beyond<R>(limit: usize, test: impl FnOnce() -> R) -> R {
+        LIMIT.set(limit);
+        let result = test();
+        LIMIT.set(usize::MAX);
+        result
+    }
 
     #[test]
     fn what_no_machine_has_is_an_error() {
