@@ -61,10 +61,11 @@ impl Closing {
     }
 
     /// "If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint
-    /// MUST send a Close frame in response", typically echoing the status code (RFC 6455 5.5.1).
+    /// MUST send a Close frame in response", typically echoing the status code (RFC 6455 5.5.1);
+    /// the reason goes with it.
     pub(super) fn peer_closed(&mut self, close: Close, now: Instant) -> Option<Close> {
         let answer = match self.phase {
-            Phase::Open => Some(Close::new(close.code, "")),
+            Phase::Open => Some(close.clone()),
             Phase::Closing => None,
             Phase::Ending | Phase::Closed => return None,
         };

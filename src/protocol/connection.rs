@@ -18,6 +18,7 @@ use super::failure::Failure;
 use super::frame::{Kind, MAX_CONTROL_PAYLOAD, Mark, Opcode};
 use super::inbox::{Inbox, Overflow, Queue};
 use super::keepalive::{Due, Keepalive};
+use super::no_memory::NoMemory;
 use super::outbox::{MaskKeys, Outbox, Write};
 use super::pings::Pings;
 use super::send_error::SendError;
@@ -78,6 +79,9 @@ impl Connection {
         self.arrive(length, now);
         // Where a flood keeps the clock's own call from coming through.
         self.keep_deadline(now);
+        if let Some(failure) = self.inbox.exhausted() {
+            self.fail(failure, now);
+        }
         while matches!(self.closing.phase, Phase::Open | Phase::Closing) && !self.must_wait() {
             if self.closing.phase == Phase::Open && !self.events.traces() {
                 self.inbox.queue_whole_messages();
@@ -93,7 +97,7 @@ impl Connection {
                         break;
                     }
                 }
-                Err(error) => self.fail(Failure::Protocol(error), now),
+                Err(failure) => self.fail(failure, now),
             }
         }
         if matches!(self.closing.phase, Phase::Ending | Phase::Closed) {
@@ -135,8 +139,9 @@ impl Connection {
         write: &mut Write<'_>,
     ) -> Result<(), SendError> {
         self.check_open()?;
-        let mark = self.outbox.data(frame, payload, compress, write);
-        self.events.frame(true, mark, payload);
+        if let Some(mark) = self.outbox.data(frame, payload, compress, write)? {
+            self.events.frame(true, mark, payload);
+        }
         Ok(())
     }
 
@@ -147,14 +152,14 @@ impl Connection {
         if self.pings.is_waiting_for(payload) {
             return Err(SendError::PingAlreadyWaiting);
         }
-        self.send_control(Opcode::Ping, payload);
+        self.send_control(Opcode::Ping, payload)?;
         Ok(self.pings.sent(payload, now))
     }
 
     pub fn send_pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.check_open()?;
         check_control(payload)?;
-        self.send_control(Opcode::Pong, payload);
+        self.send_control(Opcode::Pong, payload)?;
         Ok(())
     }
 
@@ -206,6 +211,14 @@ impl Connection {
     /// here, and `read` gets nothing.
     pub fn take<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<R> {
         self.inbox.take(read)
+    }
+
+    /// `take`, but a message that `read` fails with stays where it is, the oldest.
+    pub fn try_take<R, E>(
+        &mut self,
+        read: impl FnOnce(Kind, &[u8]) -> Result<R, E>,
+    ) -> Option<Result<R, E>> {
+        self.inbox.try_take(read)
     }
 
     /// Takes what has arrived of the oldest message, whole or not.
@@ -306,7 +319,7 @@ impl Connection {
         }
     }
 
-    fn receive_frame(&mut self, now: Instant) -> Result<bool, ProtocolError> {
+    fn receive_frame(&mut self, now: Instant) -> Result<bool, Failure> {
         let Some(frame) = self.inbox.next_frame()? else { return Ok(false) };
         let mark = Mark { opcode: frame.opcode, fin: frame.fin, compressed: frame.compressed };
         self.events.frame(false, mark, frame.payload);
@@ -337,7 +350,11 @@ impl Connection {
     fn send_keepalive(&mut self, now: Instant) {
         let payload = self.outbox.fresh_payload();
         let leaves_at_once = self.outbox.unsent() == 0;
-        self.send_control(Opcode::Ping, &payload);
+        if self.send_control(Opcode::Ping, &payload).is_err() {
+            // There is output without end before it, and no room: what moves it brings the next one.
+            self.pings.skip(now);
+            return;
+        }
         let written = self.outbox.traffic().wire;
         let behind = if leaves_at_once { 0 } else { self.outbox.unsent() as u64 };
         self.pings.keepalive_sent(&payload, now, written + behind, written);
@@ -374,13 +391,15 @@ impl Connection {
 
     fn send_close_frame(&mut self, close: Option<&Close>) {
         if let Some(close) = close {
-            self.send_control(Opcode::Close, &close.body());
+            // Where there is no room for it, what comes of it comes without it.
+            let _no_room = self.send_control(Opcode::Close, &close.body());
         }
     }
 
-    fn send_control(&mut self, opcode: Opcode, payload: &[u8]) {
-        self.outbox.control(opcode, payload);
+    fn send_control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), NoMemory> {
+        self.outbox.control(opcode, payload)?;
         self.events.frame(true, Mark::control(opcode), payload);
+        Ok(())
     }
 
     /// "Inflate only while the queue has room": one read may hold hundreds of messages that each become

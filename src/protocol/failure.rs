@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::close::{Close, CloseCode};
 use super::error::ProtocolError;
+use super::no_memory::NoMemory;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -14,6 +15,8 @@ pub enum Failure {
     PongOverdue(Duration),
     /// More than this many bytes of messages wait to be taken, and that is to end the connection.
     QueueFull(usize),
+    /// There is no room for what the peer sends: so many bytes could not be had.
+    NoMemory(usize),
     /// The application has not looked at what arrived for so long.
     Stalled(Duration),
 }
@@ -26,8 +29,21 @@ impl Failure {
             Self::Protocol(error) => Close::new(error.close_code(), error.to_string()),
             Self::PongOverdue(_) => Close::new(CloseCode::INTERNAL_ERROR, "keepalive ping timeout"),
             Self::QueueFull(_) => Close::new(CloseCode::POLICY_VIOLATION, self.to_string()),
+            Self::NoMemory(_) => Close::new(CloseCode::MESSAGE_TOO_BIG, "out of memory"),
             Self::Stalled(_) => Close::new(CloseCode::GOING_AWAY, self.to_string()),
         }
+    }
+}
+
+impl From<ProtocolError> for Failure {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<NoMemory> for Failure {
+    fn from(NoMemory(bytes): NoMemory) -> Self {
+        Self::NoMemory(bytes)
     }
 }
 
@@ -41,6 +57,7 @@ impl fmt::Display for Failure {
             Self::QueueFull(limit) => {
                 write!(f, "more than max_buffered of {limit} bytes wait to be received")
             }
+            Self::NoMemory(bytes) => write!(f, "no memory for {bytes} bytes that are received"),
             Self::Stalled(timeout) => {
                 write!(
                     f,

@@ -3,10 +3,14 @@
 use std::fmt;
 
 use super::error::ProtocolError;
+use super::no_memory::{NoMemory, reserve};
 use super::{mask, work};
 
 /// The longest payload of a control frame (RFC 6455 5.5).
 pub(super) const MAX_CONTROL_PAYLOAD: usize = 125;
+
+/// The longest header of a frame of ours.
+pub(super) const MAX_HEADER: usize = 14;
 
 /// The type of a message (RFC 6455 5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,12 +166,18 @@ impl Mark {
     }
 }
 
-/// Appends one masked frame to `out`, whole.
-pub(super) fn encode(out: &mut Vec<u8>, mark: Mark, payload: &[u8], key: [u8; 4]) {
-    work::count(14 + payload.len());
-    out.reserve(14 + payload.len());
+/// Appends one masked frame to `out`, whole or not at all.
+pub(super) fn encode(
+    out: &mut Vec<u8>,
+    mark: Mark,
+    payload: &[u8],
+    key: [u8; 4],
+) -> Result<(), NoMemory> {
+    work::count(MAX_HEADER + payload.len());
+    reserve(out, payload.len().saturating_add(MAX_HEADER))?;
     encode_header(out, mark, payload.len(), key);
     mask::extend_masked(out, payload, key);
+    Ok(())
 }
 
 /// Appends the header of a masked frame to `out`.
@@ -333,7 +343,7 @@ mod tests {
         ] {
             let mut out = Vec::new();
             let mark = Mark { opcode: Opcode::Binary, fin: true, compressed: false };
-            encode(&mut out, mark, &vec![0; length], [1, 2, 3, 4]);
+            encode(&mut out, mark, &vec![0; length], [1, 2, 3, 4]).unwrap();
             assert_eq!(out[..head.len()], head);
             assert_eq!(out[head.len()..head.len() + 4], [1, 2, 3, 4]);
             assert_eq!(out.len(), head.len() + 4 + length);

@@ -11,11 +11,14 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::time::Instant;
 
 use super::deflate::Inflater;
 use super::error::ProtocolError;
+use super::failure::Failure;
 use super::frame::{Header, Kind, MAX_CONTROL_PAYLOAD, Opcode};
+use super::no_memory::NoMemory;
 use super::stats::Traffic;
 use super::work;
 use buffer::{Buffer, InflateError};
@@ -88,6 +91,8 @@ pub(super) struct Inbox {
     /// When the bytes of the message came that was taken last.
     taken_at: Option<Instant>,
     traffic: Traffic,
+    /// There was no room to read into.
+    exhausted: Option<NoMemory>,
 }
 
 impl Inbox {
@@ -101,18 +106,28 @@ impl Inbox {
             discarding: false,
             taken_at: None,
             traffic: Traffic::default(),
+            exhausted: None,
         }
     }
 
     /// Room for the next read; `received` says how much of it was filled.
     pub(super) fn spare(&mut self) -> &mut [u8] {
         let awaited = self.message.as_ref().map_or(0, |message| message.awaited(self.max_size));
-        self.buffer.spare(self.live(), awaited)
+        if let Err(error) = self.buffer.provide(self.live(), awaited) {
+            self.exhausted = Some(error);
+            self.stop();
+        }
+        self.buffer.spare()
     }
 
     pub(super) const fn received(&mut self, length: usize) {
         self.traffic.wire += length as u64;
         self.buffer.received(length);
+    }
+
+    /// What ends the connection, since nothing more can be read.
+    pub(super) fn exhausted(&mut self) -> Option<Failure> {
+        self.exhausted.take().map(Failure::from)
     }
 
     /// The time of the messages that are parsed from here on.
@@ -127,7 +142,7 @@ impl Inbox {
     }
 
     /// The next frame that has arrived whole; `None` when the rest must be waited for.
-    pub(super) fn next_frame(&mut self) -> Result<Option<Arrival<'_>>, ProtocolError> {
+    pub(super) fn next_frame(&mut self) -> Result<Option<Arrival<'_>>, Failure> {
         loop {
             if self.in_data_frame() {
                 return self.continue_data_frame();
@@ -158,7 +173,10 @@ impl Inbox {
             self.buffer.pass(size);
             self.buffer.begin_message(length as u64, live);
             let start = self.buffer.payload_end();
-            self.buffer.append(length, live.unwrap_or(start), 0);
+            // It stays where it is.
+            if self.buffer.append(length, live.unwrap_or(start), 0).is_err() {
+                return;
+            }
             self.traffic.payload += length as u64;
             self.enqueue(Queued { kind, start, length, begun: false, landed: false }, 0);
         }
@@ -193,11 +211,24 @@ impl Inbox {
     /// Takes the oldest whole message. The slice lives in the buffer: copy it once, to where it goes. Of a
     /// message that has landed nothing is here.
     pub(super) fn take<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<R> {
-        let (message, at) = self.queue.pop()?;
-        self.taken_at = at;
+        let taken = self.try_take(|kind, payload| Ok::<R, Infallible>(read(kind, payload)))?;
+        let Ok(taken) = taken;
+        Some(taken)
+    }
+
+    /// `take`, but a message that `read` fails with stays where it is.
+    pub(super) fn try_take<R, E>(
+        &mut self,
+        read: impl FnOnce(Kind, &[u8]) -> Result<R, E>,
+    ) -> Option<Result<R, E>> {
+        let message = self.queue.front()?;
         let here = if message.landed { 0 } else { message.length };
         let end = message.start + here as u64;
         let result = read(message.kind, self.buffer.payload(message.start, end));
+        if result.is_err() {
+            return Some(result);
+        }
+        self.taken_at = self.queue.pop().and_then(|(_, at)| at);
         if self.queue.is_empty() {
             self.settle();
         }
@@ -341,7 +372,7 @@ impl Inbox {
         Ok(())
     }
 
-    fn continue_data_frame(&mut self) -> Result<Option<Arrival<'_>>, ProtocolError> {
+    fn continue_data_frame(&mut self) -> Result<Option<Arrival<'_>>, Failure> {
         // Also what came before a fault is looked at, so that the first one is named in any cut.
         let assembled = self.assemble();
         self.check_text(assembled.is_ok())?;
@@ -363,7 +394,7 @@ impl Inbox {
     }
 
     /// Joins the arrived part of the frame's payload to the payload before it.
-    fn assemble(&mut self) -> Result<(), ProtocolError> {
+    fn assemble(&mut self) -> Result<(), Failure> {
         let live = self.live();
         let arrived = self.buffer.unparsed().len();
         let Some(message) = &mut self.message else { return Ok(()) };
@@ -382,17 +413,18 @@ impl Inbox {
                 let most = self.max_size.saturating_sub(size);
                 let outcome = self.buffer.inflate(length, inflater, (live, message.start), most);
                 outcome.map_err(|error| match error {
-                    InflateError::Malformed => ProtocolError::MalformedDeflate,
-                    InflateError::TooBig => ProtocolError::MessageTooBig {
+                    InflateError::Malformed => ProtocolError::MalformedDeflate.into(),
+                    InflateError::TooBig => Failure::from(ProtocolError::MessageTooBig {
                         length: self.max_size.saturating_add(1),
                         limit: self.max_size,
-                    },
+                    }),
+                    InflateError::NoMemory(error) => error.into(),
                 })?;
                 if ends {
                     inflater.finish().map_err(|_| ProtocolError::MalformedDeflate)?;
                 }
             }
-            _ => self.buffer.append(length, live, awaited),
+            _ => self.buffer.append(length, live, awaited)?,
         }
         Ok(())
     }

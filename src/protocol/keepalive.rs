@@ -88,6 +88,10 @@ impl Keepalive {
         self.awaited.replace(awaited).map(|before| before.ping)
     }
 
+    pub(super) fn skip(&mut self, now: Instant) {
+        self.next = Some(after(now, self.interval));
+    }
+
     /// Whether this was the Ping that is awaited.
     pub(super) fn answered(&mut self, ping: u64) -> bool {
         self.awaited.take_if(|awaited| awaited.ping == ping).is_some()

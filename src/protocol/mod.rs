@@ -21,6 +21,7 @@ pub mod handshake;
 mod inbox;
 mod keepalive;
 mod mask;
+mod no_memory;
 mod outbox;
 mod pings;
 mod send_error;

@@ -83,6 +83,13 @@ impl Pings {
         self.keepalive.as_mut().map_or(Due::Nothing, handle)
     }
 
+    /// The Ping that is due cannot be sent: it is due again later.
+    pub(super) fn skip(&mut self, now: Instant) {
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.skip(now);
+        }
+    }
+
     pub(super) const fn round_trips(&self) -> RoundTrips {
         self.round_trips
     }

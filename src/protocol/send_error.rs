@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::no_memory::NoMemory;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendError {
     Closed,
@@ -9,6 +11,14 @@ pub enum SendError {
     PingAlreadyWaiting,
     InvalidCloseCode(i64),
     CloseReasonTooLong(usize),
+    /// So many bytes for it could not be had.
+    NoMemory(usize),
+}
+
+impl From<NoMemory> for SendError {
+    fn from(NoMemory(bytes): NoMemory) -> Self {
+        Self::NoMemory(bytes)
+    }
 }
 
 impl fmt::Display for SendError {
@@ -28,6 +38,7 @@ impl fmt::Display for SendError {
             Self::CloseReasonTooLong(length) => {
                 write!(f, "a close reason has at most 123 bytes of UTF-8, not {length}")
             }
+            Self::NoMemory(bytes) => write!(f, "no memory for {bytes} bytes to send"),
         }
     }
 }

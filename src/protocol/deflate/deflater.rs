@@ -5,11 +5,14 @@
 use std::fmt;
 
 use super::{TAIL, distance};
+use crate::protocol::no_memory::{NoMemory, reserve_exact};
 use crate::protocol::work;
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Strategy};
 
 /// Room for what a short message becomes; more is added as it is needed.
 const LEAST_ROOM: usize = 512;
+/// A stored block without content, from one byte's boundary to another.
+const EMPTY_BLOCK: [u8; 5] = [0x00, 0x00, 0x00, 0xFF, 0xFF];
 /// More than this is not kept from message to message.
 const LARGEST_KEPT: usize = 64 * 1024;
 
@@ -48,20 +51,35 @@ impl Deflater {
     }
 
     /// Compresses a whole message; None where that would not make it shorter.
-    pub(in crate::protocol) fn compress_whole(&mut self, message: &[u8]) -> Option<&[u8]> {
-        if self.compress(message, true).len() < message.len() {
-            return Some(&self.output[..self.length]);
+    pub(in crate::protocol) fn compress_whole(
+        &mut self,
+        message: &[u8],
+    ) -> Result<Option<&[u8]>, NoMemory> {
+        if self.compress(message, true)?.len() < message.len() {
+            return Ok(Some(&self.output[..self.length]));
         }
-        // What the peer will not inflate must not be referred to later; a fresh context refers to nothing.
-        if let (false, Some(stream)) = (self.forgets, &mut self.stream) {
+        self.forget();
+        Ok(None)
+    }
+
+    /// What the peer will not inflate must not be referred to later; a fresh context refers to nothing.
+    pub(in crate::protocol) fn forget(&mut self) {
+        if let Some(stream) = &mut self.stream {
             stream.reset();
         }
-        None
     }
 
     /// Compresses a part of a message; `fin` marks its last.
-    pub(in crate::protocol) fn compress(&mut self, part: &[u8], fin: bool) -> &[u8] {
-        let mut length = self.flush(part);
+    pub(in crate::protocol) fn compress(
+        &mut self,
+        part: &[u8],
+        fin: bool,
+    ) -> Result<&[u8], NoMemory> {
+        let flushed = self.flush(part);
+        if flushed.is_err() {
+            self.forget();
+        }
+        let mut length = flushed?;
         if fin {
             length -= if self.output[..length].ends_with(&TAIL) { TAIL.len() } else { 0 };
             if length == 0 {
@@ -73,12 +91,17 @@ impl Deflater {
                 stream.reset();
             }
         }
+        if length == 0 {
+            // As a flush of something ends: no frame is to have nothing in it.
+            self.output[..EMPTY_BLOCK.len()].copy_from_slice(&EMPTY_BLOCK);
+            length = EMPTY_BLOCK.len();
+        }
         self.length = length;
-        &self.output[..length]
+        Ok(&self.output[..length])
     }
 
     /// Compresses all of `part`, up to a byte's boundary, and says how long it has become.
-    fn flush(&mut self, part: &[u8]) -> usize {
+    fn flush(&mut self, part: &[u8]) -> Result<usize, NoMemory> {
         if self.output.len() > LARGEST_KEPT {
             self.output = Vec::new();
         }
@@ -97,14 +120,16 @@ impl Deflater {
             read += consumed;
             length += produced;
             if length < self.output.len() {
-                return length;
+                return Ok(length);
             }
+            reserve_exact(&mut self.output, length)?;
             self.output.resize(2 * length, 0);
         }
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -112,11 +137,11 @@ mod tests {
     fn the_rfcs_hello_is_compressed_as_the_rfc_does() {
         let mut deflater = Deflater::new(15, false, 6, 8);
         let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
-        assert_eq!(deflater.compress(b"Hello", true), hello);
-        assert_eq!(deflater.compress(b"Hello", true), [0xf2, 0x00, 0x11, 0x00, 0x00]);
+        assert_eq!(deflater.compress(b"Hello", true).unwrap(), hello);
+        assert_eq!(deflater.compress(b"Hello", true).unwrap(), [0xf2, 0x00, 0x11, 0x00, 0x00]);
         let mut forgetful = Deflater::new(15, true, 6, 8);
-        assert_eq!(forgetful.compress(b"Hello", true), hello);
-        assert_eq!(forgetful.compress(b"Hello", true), hello);
+        assert_eq!(forgetful.compress(b"Hello", true).unwrap(), hello);
+        assert_eq!(forgetful.compress(b"Hello", true).unwrap(), hello);
     }
 
     #[test]
@@ -131,22 +156,22 @@ mod tests {
         };
         let random: Vec<u8> = (0..1000).map(|_| random()).collect();
         let text = b"the same text, the same text".repeat(4);
-        let first = deflater.compress_whole(&text).map(<[u8]>::to_vec);
-        assert!(deflater.compress_whole(&random).is_none());
-        assert_eq!(deflater.compress_whole(&text).map(<[u8]>::to_vec), first);
-        let again = deflater.compress_whole(&text).map(<[u8]>::len);
+        let first = deflater.compress_whole(&text).unwrap().map(<[u8]>::to_vec);
+        assert!(deflater.compress_whole(&random).unwrap().is_none());
+        assert_eq!(deflater.compress_whole(&text).unwrap().map(<[u8]>::to_vec), first);
+        let again = deflater.compress_whole(&text).unwrap().map(<[u8]>::len);
         assert!(again < first.map(|first| first.len()));
     }
 
     #[test]
     fn an_empty_end_of_a_message_is_an_empty_stored_block() {
         let mut deflater = Deflater::new(15, false, 6, 8);
-        assert_eq!(deflater.compress(b"", true), [0]);
+        assert_eq!(deflater.compress(b"", true).unwrap(), [0]);
         assert_eq!(
-            deflater.compress(b"Hello", false),
+            deflater.compress(b"Hello", false).unwrap(),
             [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 7, 0, 0, 0, 255, 255]
         );
-        assert_eq!(deflater.compress(b"", false), b"");
-        assert_eq!(deflater.compress(b"", true), [0]);
+        assert_eq!(deflater.compress(b"", false).unwrap(), EMPTY_BLOCK);
+        assert_eq!(deflater.compress(b"", true).unwrap(), [0]);
     }
 }

@@ -247,7 +247,7 @@ mod tests {
     fn a_message_cut_anywhere_is_malformed() {
         let text: Vec<u8> = (0..200u32).flat_map(|n| (n * n).to_string().into_bytes()).collect();
         let mut deflater = super::super::Deflater::new(15, false, 6, 8);
-        let whole = deflater.compress(&text, true).to_vec();
+        let whole = deflater.compress(&text, true).unwrap().to_vec();
         assert_eq!(message(&mut Inflater::new(false), &whole).unwrap(), text);
         for end in 1..whole.len() {
             let cut = message(&mut Inflater::new(false), &whole[..end]);
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn no_more_is_written_than_there_is_room() {
         let mut deflater = super::super::Deflater::new(15, false, 6, 8);
-        let bomb = deflater.compress(&vec![0; 1 << 20], true).to_vec();
+        let bomb = deflater.compress(&vec![0; 1 << 20], true).unwrap().to_vec();
         let mut inflater = Inflater::new(false);
         let mut room = [1; 100];
         let progress = inflater.inflate(&bomb, &mut room[..90], 10).unwrap();

@@ -11,6 +11,7 @@
 //! position in the stream of all payloads, which stays true when bytes are moved. Knows no frame.
 
 use crate::protocol::deflate::{Inflater, Malformed};
+use crate::protocol::no_memory::{NoMemory, reserve_exact};
 use crate::protocol::work;
 
 /// The least room offered to one read, or to one step of inflating. Two TLS records of plaintext fit.
@@ -33,6 +34,9 @@ pub(super) struct Buffer {
     parsed: usize,
     end: usize,
     apart: Option<Box<Store>>,
+    /// What is read where there is no room at all, to be forgotten.
+    nowhere: [u8; 8],
+    reads_nowhere: bool,
 }
 
 /// Payloads that live apart from the wire's bytes.
@@ -49,6 +53,13 @@ pub(super) enum InflateError {
     Malformed,
     /// The message has become longer than it may.
     TooBig,
+    NoMemory(NoMemory),
+}
+
+impl From<NoMemory> for InflateError {
+    fn from(error: NoMemory) -> Self {
+        Self::NoMemory(error)
+    }
 }
 
 impl From<Malformed> for InflateError {
@@ -60,20 +71,39 @@ impl From<Malformed> for InflateError {
 impl Buffer {
     pub(super) fn new(apart: bool) -> Self {
         let apart = apart.then(Box::default);
-        Self { wire: Vec::new(), origin: 0, assembled: 0, parsed: 0, end: 0, apart }
+        Self {
+            wire: Vec::new(),
+            origin: 0,
+            assembled: 0,
+            parsed: 0,
+            end: 0,
+            apart,
+            nowhere: [0; 8],
+            reads_nowhere: false,
+        }
     }
 
     /// Room for the next read. `live` is the first payload still needed, `awaited` the most that may
     /// come of the message under way.
-    pub(super) fn spare(&mut self, live: Option<u64>, awaited: u64) -> &mut [u8] {
-        if self.wire.len() - self.end < LEAST_SPARE {
-            self.make_room(live, awaited);
+    pub(super) fn provide(&mut self, live: Option<u64>, awaited: u64) -> Result<(), NoMemory> {
+        if self.wire.len() - self.end >= LEAST_SPARE {
+            return Ok(());
         }
-        &mut self.wire[self.end..]
+        let room = self.make_room(live, awaited);
+        // Little room is enough to go on with.
+        if self.wire.len() > self.end { Ok(()) } else { room }
+    }
+
+    /// The room that there is. Where there is none, what is read is forgotten.
+    pub(super) fn spare(&mut self) -> &mut [u8] {
+        self.reads_nowhere = self.wire.len() == self.end;
+        if self.reads_nowhere { &mut self.nowhere } else { &mut self.wire[self.end..] }
     }
 
     pub(super) const fn received(&mut self, length: usize) {
-        self.end += length;
+        if !self.reads_nowhere {
+            self.end += length;
+        }
     }
 
     pub(super) fn unparsed(&self) -> &[u8] {
@@ -97,33 +127,38 @@ impl Buffer {
 
     /// Joins unparsed bytes to the payload before them. `live` is the first payload still needed,
     /// `awaited` the most that may come of the message after them.
-    pub(super) fn append(&mut self, length: usize, live: u64, awaited: u64) {
+    pub(super) fn append(
+        &mut self,
+        length: usize,
+        live: u64,
+        awaited: u64,
+    ) -> Result<(), NoMemory> {
         work::count(length);
         let bytes = self.parsed..self.parsed + length;
         self.parsed += length;
         if let Some(store) = &mut self.apart {
-            store.append(&self.wire[bytes], live, awaited);
-            return;
+            return store.append(&self.wire[bytes], live, awaited);
         }
         if bytes.start != self.assembled {
             self.wire.copy_within(bytes, self.assembled);
         }
         self.assembled += length;
+        Ok(())
     }
 
     /// Takes a payload, or the beginning of one, that did not come through here. Nothing is unparsed.
-    pub(super) fn put(&mut self, payload: &[u8], live: u64) {
+    pub(super) fn put(&mut self, payload: &[u8], live: u64) -> Result<(), NoMemory> {
         debug_assert_eq!(self.parsed, self.end);
         work::count(payload.len());
         if let Some(store) = &mut self.apart {
-            store.append(payload, live, 0);
-            return;
+            return store.append(payload, live, 0);
         }
-        self.make_room(Some(live), 0);
-        grow(&mut self.wire, self.assembled, payload.len(), LARGE);
+        self.make_room(Some(live), 0)?;
+        grow(&mut self.wire, self.assembled, payload.len(), LARGE)?;
         let end = self.assembled + payload.len();
         self.wire[self.assembled..end].copy_from_slice(payload);
         (self.assembled, self.parsed, self.end) = (end, end, end);
+        Ok(())
     }
 
     /// Inflates unparsed bytes behind the message that began at `start`, which may grow by `most`.
@@ -142,7 +177,7 @@ impl Buffer {
             // One byte more than is left shows that the message is too big. Room that is there is used,
             // since each step copies its last 32 KiB into the inflater's window.
             let most = left.saturating_add(1);
-            store.make_room(most.min(LEAST_SPARE), left, live);
+            store.make_room(most.min(LEAST_SPARE), left, live)?;
             let room = most.min(store.bytes.len() - store.end).min(LARGE);
             let begin = index(store.origin, start);
             let filled = store.end - begin;
@@ -262,7 +297,7 @@ impl Buffer {
 
     /// Compacts when at least as much is dead as alive (an eighth of that, where it is huge), grows when
     /// not: either way a byte is moved a constant number of times.
-    fn make_room(&mut self, live: Option<u64>, awaited: u64) {
+    fn make_room(&mut self, live: Option<u64>, awaited: u64) -> Result<(), NoMemory> {
         self.close_gap(live);
         let start = self.live_start(live);
         let alive = self.end - start;
@@ -276,7 +311,7 @@ impl Buffer {
         }
         let awaited = usize::try_from(awaited).unwrap_or(usize::MAX);
         let most = if awaited < LARGE { usize::MAX } else { awaited };
-        grow(&mut self.wire, self.end, LEAST_SPARE, most);
+        grow(&mut self.wire, self.end, LEAST_SPARE, most)
     }
 
     /// Moves the unparsed bytes up to the message under assembly: frame headers leave a gap there.
@@ -292,16 +327,17 @@ impl Buffer {
 }
 
 impl Store {
-    fn append(&mut self, payload: &[u8], live: u64, awaited: u64) {
+    fn append(&mut self, payload: &[u8], live: u64, awaited: u64) -> Result<(), NoMemory> {
         let awaited = usize::try_from(awaited).unwrap_or(usize::MAX);
-        self.make_room(payload.len(), awaited.max(LARGE), live);
+        self.make_room(payload.len(), awaited.max(LARGE), live)?;
         self.bytes[self.end..self.end + payload.len()].copy_from_slice(payload);
         self.end += payload.len();
+        Ok(())
     }
 
-    fn make_room(&mut self, least: usize, most: usize, live: u64) {
+    fn make_room(&mut self, least: usize, most: usize, live: u64) -> Result<(), NoMemory> {
         if self.bytes.len() - self.end >= least {
-            return;
+            return Ok(());
         }
         let start = index(self.origin, live);
         if start > 0 && start >= self.end - start {
@@ -310,7 +346,7 @@ impl Store {
             self.origin = live;
             self.end -= start;
         }
-        grow(&mut self.bytes, self.end, least, most);
+        grow(&mut self.bytes, self.end, least, most)
     }
 
     fn rewind(&mut self) {
@@ -321,12 +357,18 @@ impl Store {
 
 /// Makes `bytes` longer by half, and from `HUGE` on by an eighth, so that growing costs little
 /// altogether; but by no more than `most` beyond `end` where the end of what comes is known.
-fn grow(bytes: &mut Vec<u8>, end: usize, least: usize, most: usize) {
+fn grow(bytes: &mut Vec<u8>, end: usize, least: usize, most: usize) -> Result<(), NoMemory> {
     if bytes.len() - end < least {
         let ample = bytes.len() + spared(bytes.len(), bytes.len() / 2);
         let length = ample.min(end.saturating_add(most).saturating_add(least));
-        bytes.resize(length.max(end + least), 0);
+        let (least, mut length) = (end + least, length.max(end + least));
+        if reserve_exact(bytes, length - bytes.len()).is_err() {
+            length = least;
+            reserve_exact(bytes, length - bytes.len())?;
+        }
+        bytes.resize(length, 0);
     }
+    Ok(())
 }
 
 /// How much may lie idle beside so many bytes that do not.

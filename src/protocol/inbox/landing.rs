@@ -67,7 +67,9 @@ impl Inbox {
         let Some(message) = &mut self.message else { return };
         debug_assert_eq!(message.landed, Some(part.len() as u64));
         message.landed = None;
-        self.buffer.put(part, live.unwrap_or(message.start));
+        if let Err(error) = self.buffer.put(part, live.unwrap_or(message.start)) {
+            self.exhausted = Some(error);
+        }
     }
 
     /// Whether the oldest message lies elsewhere; `take` then shows nothing of it.

@@ -1,8 +1,9 @@
 //! The inbox, fed by hand: layouts of its buffer that whole connections seldom reach.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::super::deflate::Deflater;
+use super::super::no_memory;
 use super::*;
 
 /// The room that is offered to one read of an empty inbox.
@@ -16,10 +17,14 @@ fn feed(inbox: &mut Inbox, bytes: &[u8]) -> Result<usize, ProtocolError> {
     inbox.spare()[..bytes.len()].copy_from_slice(bytes);
     inbox.received(bytes.len());
     let mut frames = 0;
-    while inbox.next_frame()?.is_some() {
-        frames += 1;
+    loop {
+        match inbox.next_frame() {
+            Ok(Some(_)) => frames += 1,
+            Ok(None) => return Ok(frames),
+            Err(Failure::Protocol(error)) => return Err(error),
+            Err(other) => panic!("{other}"),
+        }
     }
-    Ok(frames)
 }
 
 fn take(inbox: &mut Inbox) -> Option<(Kind, Vec<u8>)> {
@@ -177,7 +182,7 @@ fn compressed_and_plain_messages_come_out_in_their_order() {
         if n % 3 == 0 {
             wire.extend(frame(0x81, &payload));
         } else {
-            wire.extend(frame(0xC1, deflater.compress(&payload, true)));
+            wire.extend(frame(0xC1, deflater.compress(&payload, true).unwrap()));
         }
     }
     feed(&mut inbox, &wire).unwrap();
@@ -190,7 +195,7 @@ fn compressed_and_plain_messages_come_out_in_their_order() {
 #[test]
 fn a_compressed_message_may_be_cut_into_frames_anywhere() {
     let text = "the quick brown fox jumps over the lazy dog; ".repeat(20);
-    let compressed = deflater().compress(text.as_bytes(), true).to_vec();
+    let compressed = deflater().compress(text.as_bytes(), true).unwrap().to_vec();
     let mut inbox = inflating(1 << 20);
     let mut wire = frame(0x41, b"");
     for byte in &compressed {
@@ -204,7 +209,7 @@ fn a_compressed_message_may_be_cut_into_frames_anywhere() {
 
 #[test]
 fn inflating_stops_at_the_limit_and_holds_little_more() {
-    let bomb = deflater().compress(&vec![0; 8 << 20], true).to_vec();
+    let bomb = deflater().compress(&vec![0; 8 << 20], true).unwrap().to_vec();
     let mut wire = vec![0xC2, 126];
     wire.extend(u16::try_from(bomb.len()).unwrap().to_be_bytes());
     wire.extend(bomb);
@@ -212,7 +217,7 @@ fn inflating_stops_at_the_limit_and_holds_little_more() {
     let error = ProtocolError::MessageTooBig { length: 100_001, limit: 100_000 };
     assert_eq!(feed(&mut inbox, &wire), Err(error));
     assert!(inbox.buffer.held() <= 5 * READ, "{}", inbox.buffer.held());
-    let exact = deflater().compress(&vec![0; 100_000], true).to_vec();
+    let exact = deflater().compress(&vec![0; 100_000], true).unwrap().to_vec();
     let mut inbox = inflating(100_000);
     assert_eq!(feed(&mut inbox, &frame(0xC2, &exact)), Ok(1));
     assert_eq!(take(&mut inbox).unwrap().1.len(), 100_000);
@@ -233,7 +238,7 @@ fn what_inflates_to_nothing_is_bounded_on_the_wire() {
 
 #[test]
 fn inflated_text_must_be_valid() {
-    let bytes = deflater().compress(b"valid \xC3\xA9, not: \xED\xA0\x80", true).to_vec();
+    let bytes = deflater().compress(b"valid \xC3\xA9, not: \xED\xA0\x80", true).unwrap().to_vec();
     let error = ProtocolError::InvalidText { position: 15 };
     assert_eq!(feed(&mut inflating(1000), &frame(0xC1, &bytes)), Err(error));
 }
@@ -242,7 +247,7 @@ fn inflated_text_must_be_valid() {
 fn malformed_deflate_fails_at_once_or_at_the_end_of_the_message() {
     let error = Err(ProtocolError::MalformedDeflate);
     assert_eq!(feed(&mut inflating(1000), &frame(0xC2, &[0xFF; 10])), error);
-    let whole = deflater().compress(b"Hello, hello, hello", true).to_vec();
+    let whole = deflater().compress(b"Hello, hello, hello", true).unwrap().to_vec();
     let cut = frame(0xC2, &whole[..whole.len() - 3]);
     assert_eq!(feed(&mut inflating(1000), &cut), Err(ProtocolError::MalformedDeflate));
 }
@@ -304,4 +309,69 @@ fn what_comes_before_malformed_data_can_be_taken_however_it_was_cut() {
         let chunk = inbox.take_chunk(|_, bytes, fin| (bytes.to_vec(), fin));
         assert_eq!(chunk, Some(("Helh".into(), false)), "{cut}");
     }
+}
+
+#[test]
+fn a_frame_that_only_announces_itself_gets_no_room() {
+    let mut inbox = Inbox::new(u64::MAX, None, unbounded());
+    let mut wire = vec![0x82, 127];
+    wire.extend((1u64 << 62).to_be_bytes());
+    assert_eq!(feed(&mut inbox, &wire), Ok(0));
+    inbox.spare();
+    assert!(inbox.buffer.held() <= 2 * READ, "{}", inbox.buffer.held());
+}
+
+#[test]
+fn without_memory_the_connection_fails_and_what_arrived_before_is_kept() {
+    let mut inbox = Inbox::new(u64::MAX, None, unbounded());
+    let mut wire = frame(0x82, b"kept");
+    wire.extend([0x82, 127]);
+    wire.extend((1u64 << 30).to_be_bytes());
+    let failure = no_memory::beyond(8 * READ, || {
+        for _ in 0..100 {
+            let room = inbox.spare();
+            assert!(!room.is_empty());
+            let length = wire.len().min(room.len());
+            room[..length].copy_from_slice(&wire[..length]);
+            inbox.received(length);
+            if let Some(failure) = inbox.exhausted() {
+                inbox.stop();
+                return Some(failure);
+            }
+            while inbox.next_frame().unwrap().is_some() {}
+            wire = vec![0; READ];
+        }
+        None
+    });
+    assert!(matches!(failure, Some(Failure::NoMemory(_))), "{failure:?}");
+    for _ in 0..100 {
+        let length = no_memory::beyond(0, || inbox.spare().len());
+        assert!(length > 0);
+        inbox.received(length);
+        inbox.stop();
+    }
+    assert_eq!(take(&mut inbox), Some((Kind::Binary, b"kept".into())));
+}
+
+#[test]
+fn without_memory_to_inflate_the_connection_fails() {
+    let mut inbox = inflating(u64::MAX);
+    let bomb = deflater().compress(&vec![0; 8 << 20], true).unwrap().to_vec();
+    let mut wire = vec![0xC2, 126];
+    wire.extend(u16::try_from(bomb.len()).unwrap().to_be_bytes());
+    wire.extend(&bomb);
+    inbox.spare()[..wire.len()].copy_from_slice(&wire);
+    inbox.received(wire.len());
+    let outcome = no_memory::beyond(8 * READ, || inbox.next_frame().map(|_| ()));
+    assert!(matches!(outcome, Err(Failure::NoMemory(_))), "{outcome:?}");
+}
+
+#[test]
+fn a_message_that_cannot_be_read_stays_the_oldest() {
+    let mut inbox = Inbox::new(1024, None, unbounded());
+    feed(&mut inbox, &[frame(0x82, b"first"), frame(0x82, b"second")].concat()).unwrap();
+    assert_eq!(inbox.try_take(|_, _| Err::<(), _>("no memory")), Some(Err("no memory")));
+    assert_eq!((inbox.queued(), inbox.queue().bytes()), (2, 2 * 32 + 11));
+    assert_eq!(take(&mut inbox), Some((Kind::Binary, b"first".into())));
+    assert_eq!(take(&mut inbox), Some((Kind::Binary, b"second".into())));
 }

@@ -3,7 +3,9 @@
 use std::io;
 
 use pyo3::call::PyCallArgs;
-use pyo3::exceptions::{PyBufferError, PyEOFError, PyOSError, PyTimeoutError, PyValueError};
+use pyo3::exceptions::{
+    PyBufferError, PyEOFError, PyMemoryError, PyOSError, PyTimeoutError, PyValueError,
+};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -89,6 +91,9 @@ fn cause(py: Python<'_>, ending: &Ending) -> Option<PyErr> {
         Some(Cause::Failed(failure @ Failure::QueueFull(_))) => {
             Some(PyBufferError::new_err(failure.to_string()))
         }
+        Some(Cause::Failed(failure @ Failure::NoMemory(_))) => {
+            Some(PyMemoryError::new_err(failure.to_string()))
+        }
         Some(Cause::Failed(failure)) => Some(PyTimeoutError::new_err(failure.to_string())),
         Some(Cause::Stream(Some(number), text)) => {
             Some(PyOSError::new_err((*number, text.clone())))
@@ -131,6 +136,7 @@ pub(crate) fn send_error(py: Python<'_>, error: &SendError) -> PyErr {
         SendError::PingAlreadyWaiting => {
             exception(py, &imports::CONCURRENCY_ERROR, (error.to_string(),), None)
         }
+        SendError::NoMemory(_) => PyMemoryError::new_err(error.to_string()),
         _ => PyValueError::new_err(error.to_string()),
     }
 }

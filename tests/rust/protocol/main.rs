@@ -288,3 +288,12 @@ fn while_the_peers_close_is_awaited_messages_are_drained_within_the_bound() {
     feed(&mut engine, &frame(0x88, &1000u16.to_be_bytes()), now);
     assert_eq!((engine.phase(), engine.close_code()), (Phase::Ending, CloseCode::NORMAL));
 }
+
+#[test]
+fn a_close_is_answered_with_its_code_and_reason_and_an_empty_one_with_an_empty_one() {
+    for body in [&b""[..], b"\x03\xE9", b"\x03\xE9going home", b"\x0F\xA0sp\xC3\xA4t"] {
+        let seen = run(&[&frame(0x88, body)], false);
+        assert_eq!(seen.sent, seen.received);
+        assert_eq!(seen.output.len(), 6 + body.len());
+    }
+}

@@ -1,0 +1,63 @@
+//! Room whose size a peer or a user chooses: that there is none is an error, and ends no process.
+
+/// So many bytes could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoMemory(pub(super) usize);
+
+/// Makes room for so many bytes more; `reserve` may take more than that, where there is more.
+pub(super) fn reserve(bytes: &mut Vec<u8>, more: usize) -> Result<(), NoMemory> {
+    if bytes.capacity() - bytes.len() >= more {
+        return Ok(());
+    }
+    if may_have(bytes.len().saturating_add(more)) && bytes.try_reserve(more).is_ok() {
+        return Ok(());
+    }
+    reserve_exact(bytes, more)
+}
+
+pub(super) fn reserve_exact(bytes: &mut Vec<u8>, more: usize) -> Result<(), NoMemory> {
+    let length = bytes.len().saturating_add(more);
+    if may_have(length) && bytes.try_reserve_exact(more).is_ok() {
+        return Ok(());
+    }
+    Err(NoMemory(length))
+}
+
+#[cfg(not(test))]
+const fn may_have(_bytes: usize) -> bool {
+    true
+}
+
+#[cfg(test)]
+pub(super) use tests::beyond;
+#[cfg(test)]
+use tests::may_have;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    thread_local! {
+        static LIMIT: std::cell::Cell<usize> = const { std::cell::Cell::new(usize::MAX) };
+    }
+
+    pub(super) fn may_have(bytes: usize) -> bool {
+        bytes <= LIMIT.get()
+    }
+
+    /// Runs `test` on a machine where no buffer may be longer.
+    pub(in crate::protocol) fn beyond<R>(limit: usize, test: impl FnOnce() -> R) -> R {
+        LIMIT.set(limit);
+        let result = test();
+        LIMIT.set(usize::MAX);
+        result
+    }
+
+    #[test]
+    fn what_no_machine_has_is_an_error() {
+        let mut bytes = vec![1];
+        assert_eq!(reserve(&mut bytes, isize::MAX as usize), Err(NoMemory(1 << 63)));
+        assert_eq!(reserve(&mut bytes, 100), Ok(()));
+        assert_eq!(bytes, [1]);
+    }
+}
