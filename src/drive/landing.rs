@@ -75,13 +75,17 @@ impl Open {
         }))
     }
 
-    pub(super) fn take<R>(&mut self, read: impl FnOnce(Kind, Payload<'_>) -> R) -> Option<R> {
+    /// A message that `read` fails with is not taken.
+    pub(super) fn take<R, E>(
+        &mut self,
+        read: impl FnOnce(Kind, Payload<'_>) -> Result<R, E>,
+    ) -> Option<Result<R, E>> {
         let has_landed = self.landing.is_some() && self.engine.has_landed();
         let landed = if has_landed { self.landing.take() } else { None };
-        self.engine.take(|kind, payload| match landed {
-            Some(landing) => read(kind, Payload::Landed(landing)),
-            None => read(kind, Payload::Here(payload)),
-        })
+        match landed {
+            Some(landing) => self.engine.take(|kind, _| read(kind, Payload::Landed(landing))),
+            None => self.engine.try_take(|kind, payload| read(kind, Payload::Here(payload))),
+        }
     }
 
     /// A message that has landed may have been dropped for newer ones.

@@ -1,5 +1,7 @@
 //! What comes in: messages that have arrived, whole or in parts, and where a long one is read to.
 
+use std::convert::Infallible;
+
 use super::Link;
 use crate::drive::landing::{Landing, Payload};
 use crate::protocol::{Chunk, Kind};
@@ -14,31 +16,39 @@ pub enum Taken<R> {
 }
 
 impl Link {
-    /// Takes the oldest message: `read` makes the one copy of its payload.
-    pub fn take<R>(&self, read: impl FnOnce(Kind, Payload<'_>) -> R) -> Taken<R> {
+    /// Takes the oldest message: `read` makes the one copy of its payload. Where it fails, nothing has been
+    /// taken.
+    pub fn take<R, E>(
+        &self,
+        read: impl FnOnce(Kind, Payload<'_>) -> Result<R, E>,
+    ) -> Result<Taken<R>, E> {
         let mut read = Some(read);
         self.enter(|open| {
             let taken = read.take().and_then(|read| open.take(read));
-            open.taken(taken)
+            Ok(open.taken(taken.transpose()?))
         })
     }
 
-    /// Takes the oldest messages, one at least and `most` at most.
-    pub fn take_many<R>(
+    /// Takes the oldest messages, one at least and `most` at most; fewer, where `read` fails with one that
+    /// is not the first.
+    pub fn take_many<R, E>(
         &self,
         most: usize,
-        mut read: impl FnMut(Kind, Payload<'_>) -> R,
-    ) -> Taken<Vec<R>> {
+        mut read: impl FnMut(Kind, Payload<'_>) -> Result<R, E>,
+    ) -> Result<Taken<Vec<R>>, E> {
         self.enter(|open| {
             let count = open.engine.queued().min(most);
             let mut messages = Vec::with_capacity(count);
             while messages.len() < count
                 && let Some(message) = open.take(&mut read)
             {
-                messages.push(message);
+                match message {
+                    Ok(message) => messages.push(message),
+                    Err(error) if messages.is_empty() => return Err(error),
+                    Err(_) => break,
+                }
             }
-            let taken = (!messages.is_empty()).then_some(messages);
-            open.taken(taken)
+            Ok(open.taken((!messages.is_empty()).then_some(messages)))
         })
     }
 
@@ -49,7 +59,8 @@ impl Link {
             open.bring_back();
             let Some(read) = read.take() else { return open.taken(None) };
             let taken = if open.engine.has_landed() {
-                open.take(|kind, payload| read(kind, payload, true))
+                let all = |kind, payload: Payload<'_>| Ok(read(kind, payload, true));
+                open.take(all).and_then(Result::<_, Infallible>::ok)
             } else {
                 open.engine.take_chunk(|Chunk { kind, payload, fin }| {
                     read(kind, Payload::Here(payload), fin)

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use super::*;
+use crate::drive::landing::Payload;
 use crate::drive::open::Cause;
 use crate::drive::senders::Share;
 use crate::protocol::{Kind, Overflow};
@@ -56,8 +57,8 @@ fn a_bug_behind_the_door_fails_the_connection_and_is_told() {
     let (link, mut peer) = link();
     peer.write_all(b"\x82\x01a\x82\x01b").unwrap();
     receive(&link);
-    let taken = link.take(|_, _| -> u8 { panic!("of the test") });
-    assert_eq!(taken, Taken::Nothing { over: true, read: false });
+    let taken = link.take(|_, _| -> Result<u8, ()> { panic!("of the test") });
+    assert_eq!(taken, Ok(Taken::Nothing { over: true, read: false }));
     assert!(link.wants().closed);
     let Some(Cause::Bug(told)) = link.ending().cause else { unreachable!() };
     assert!(told.starts_with("of the test") && told.contains("tests.rs"), "{told}");
@@ -65,6 +66,22 @@ fn a_bug_behind_the_door_fails_the_connection_and_is_told() {
     link.release();
     // Aborted: what it reads is an error, or the end.
     assert!(!peer.read(&mut [0; 8]).is_ok_and(|length| length > 0));
+}
+
+#[test]
+fn a_message_that_cannot_be_copied_is_not_taken() {
+    let (link, mut peer) = link();
+    peer.write_all(b"\x82\x01a\x82\x01b").unwrap();
+    while link.queued() < 2 {
+        link.receive();
+    }
+    let first = |_, payload: Payload<'_>| match payload {
+        Payload::Here(payload) => Ok(payload[0]),
+        Payload::Landed(_) => Err("landed"),
+    };
+    assert_eq!(link.take(|_, _| -> Result<u8, _> { Err("no memory") }), Err("no memory"));
+    assert_eq!(link.take(first), Ok(Taken::Message(b'a', true)));
+    assert_eq!(link.take_many(9, first), Ok(Taken::Message(vec![b'b'], true)));
 }
 
 #[test]

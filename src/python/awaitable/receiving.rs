@@ -66,12 +66,15 @@ pub(crate) fn check_between_messages(driver: &Driver, py: Python<'_>) -> PyResul
 
 fn attempt_one(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
     let py = driver.py();
-    match driver.get().link().take(|kind, payload| object(py, receive, kind, payload)) {
+    let taken = driver.get().link().take(|kind, payload| object(py, receive, kind, payload));
+    match taken.map_err(|error| *error)? {
         Taken::Message(copied, read) => {
             watch_input(driver, read)?;
             match copied {
                 Copied::Object(message) => Ok(Attempt::Done(message)),
-                other => Ok(Attempt::Done(finish(driver, receive, other)?)),
+                copied @ Copied::Undecoded(_) => {
+                    Ok(Attempt::Done(finish(driver, receive, copied)?))
+                }
             }
         }
         Taken::Nothing { over, read } => nothing_to_take(driver, receive, over, read),
@@ -86,7 +89,7 @@ fn attempt_many(driver: &Bound<'_, Driver>, receive: Receive, most: usize) -> Py
         0 => most,
         in_line => most.min(this.link().queued().saturating_sub(in_line).max(1)),
     };
-    match this.link().take_many(most, read) {
+    match this.link().take_many(most, read).map_err(|error| *error)? {
         Taken::Message(copied, read) => {
             watch_input(driver, read)?;
             let finished = copied.into_iter().map(|copied| finish(driver, receive, copied));
@@ -106,6 +109,7 @@ fn attempt_chunk(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attem
         Taken::Message((copied, fin), read) => {
             this.mid_message.store(!fin, Ordering::Relaxed);
             watch_input(driver, read)?;
+            let copied = copied.map_err(|error| *error)?;
             let pair = (finish(driver, receive, copied)?, fin).into_pyobject(py)?;
             Ok(Attempt::Done(pair.into_any().unbind()))
         }
@@ -121,9 +125,14 @@ fn watch_input(driver: &Bound<'_, Driver>, read: bool) -> PyResult<()> {
 }
 
 /// To the original's face an empty message is None.
-fn object(py: Python<'_>, receive: Receive, kind: Kind, payload: Payload<'_>) -> Copied {
+fn object(
+    py: Python<'_>,
+    receive: Receive,
+    kind: Kind,
+    payload: Payload<'_>,
+) -> Result<Copied, Box<PyErr>> {
     if matches!(payload, Payload::Here([])) && receive.style.queues() {
-        return Copied::Object(py.None());
+        return Ok(Copied::Object(py.None()));
     }
     receive.decode.object(py, kind, payload)
 }

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use super::{errors, text, unfinished};
+use super::{errors, payload, unfinished};
 use crate::drive::Payload;
 use crate::protocol::Kind;
 
@@ -30,30 +30,27 @@ impl From<Option<bool>> for Decode {
 }
 
 impl Decode {
-    /// The payload as a Python object. Runs no Python code, so the link's lock may be held: text was
-    /// validated as it arrived, and neither bytes nor str are tracked by the garbage collector.
-    pub(crate) fn object(self, py: Python<'_>, kind: Kind, payload: Payload<'_>) -> Copied {
-        match payload {
-            Payload::Here(payload) => self.copy(py, kind, payload),
-            Payload::Landed(landing) => match unfinished::end(landing) {
-                Some(bytes) => self.wrap(bytes),
-                None => Copied::Failed(Box::new(errors::bug(py, "a message landed elsewhere"))),
-            },
-        }
-    }
-
-    fn copy(self, py: Python<'_>, kind: Kind, payload: &[u8]) -> Copied {
-        if kind == Kind::Text && self != Self::Bytes {
-            return match text::decode(py, payload) {
-                Ok(text) => Copied::Object(text.into_any().unbind()),
-                Err(error) => Copied::Failed(Box::new(error)),
-            };
-        }
-        self.wrap(PyBytes::new(py, payload).unbind())
-    }
-
-    fn wrap(self, bytes: Py<PyBytes>) -> Copied {
-        if self == Self::Str { Copied::Undecoded(bytes) } else { Copied::Object(bytes.into_any()) }
+    /// The payload as a Python object, if there is memory for it. Runs no Python code, so the link's lock
+    /// may be held: text was validated as it arrived, and neither bytes nor str are tracked by the garbage
+    /// collector.
+    pub(crate) fn object(
+        self,
+        py: Python<'_>,
+        kind: Kind,
+        payload: Payload<'_>,
+    ) -> Result<Copied, Box<PyErr>> {
+        let bytes = match payload {
+            Payload::Here(payload) if kind == Kind::Text && self != Self::Bytes => {
+                return Ok(Copied::Object(payload::text(py, payload)?.into_any().unbind()));
+            }
+            Payload::Here(payload) => payload::bytes(py, payload)?.unbind(),
+            Payload::Landed(landing) => unfinished::end(landing)
+                .ok_or_else(|| errors::bug(py, "a message has landed elsewhere"))?,
+        };
+        Ok(match self {
+            Self::Str => Copied::Undecoded(bytes),
+            Self::ByKind | Self::Bytes => Copied::Object(bytes.into_any()),
+        })
     }
 }
 
@@ -62,7 +59,6 @@ pub(crate) enum Copied {
     Object(Py<PyAny>),
     /// Binary data of which a str is asked for all the same.
     Undecoded(Py<PyBytes>),
-    Failed(Box<PyErr>),
 }
 
 impl Copied {
@@ -72,10 +68,9 @@ impl Copied {
         match self {
             Self::Object(object) => Ok(object),
             Self::Undecoded(bytes) => {
-                let text = text::decode(py, bytes.bind(py).as_bytes())?;
+                let text = payload::text(py, bytes.bind(py).as_bytes())?;
                 Ok(text.into_any().unbind())
             }
-            Self::Failed(error) => Err(*error),
         }
     }
 }

@@ -7,8 +7,8 @@ pub(crate) mod handshake;
 pub(crate) mod imports;
 pub(crate) mod message;
 mod outcome;
+mod payload;
 pub(crate) mod stats;
-mod text;
 pub(crate) mod unfinished;
 
 pub(crate) use message::{Copied, Decode};
