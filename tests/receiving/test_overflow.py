@@ -134,7 +134,7 @@ async def test_who_drops_has_room_for_what_comes_when_messages_have_been_taken(
             pass
 
     peer = raw_peer(script)
-    async with opened(face, peer.uri, overflow="drop_newest") as ws:
+    async with opened(face, peer.uri, max_buffered=2**22, overflow="drop_newest") as ws:
         await until(lambda: ws.connection.stats.messages_received == 6)
         assert ws.connection.stats.dropped_messages == 3
         for number in range(3):
@@ -178,7 +178,7 @@ async def test_who_closes_says_why_and_keeps_what_had_arrived(
         return frame.close_code, frame.close_reason
 
     peer = raw_peer(script)
-    async with opened(face, peer.uri, overflow="close") as ws:
+    async with opened(face, peer.uri, max_buffered=2**22, overflow="close") as ws:
         await until(lambda: ws.connection.close_code is not None)
         for number in range(5):
             assert await ws.recv() == bytes([number]) + big[1:]
