@@ -52,6 +52,17 @@ RULES = (
     Rule("src/drive", r"\bpyo3\w*\b", "pyo3"),
     Rule("src/drive", r"\bcrate::(?:connect|python)\b", "a layer above it"),
     Rule("src/drive", r"\btokio::", "tokio", except_in="lifeline"),
+    Rule(
+        "src/drive/lifeline",
+        r"\b(?:drive|super)::(?:link|open|service|senders|landing|stream)\b",
+        "what it serves",
+    ),
+    Rule(
+        "src/drive",
+        r"\b(?:drive|super)::link\b",
+        "the door",
+        except_in="drive/link",
+    ),
     Rule("src/connect", r"\bpyo3\w*\b", "pyo3"),
     Rule("src/connect", r"\bcrate::python\b", "the layer above it"),
     # C's environment may change whenever nobody holds the GIL.

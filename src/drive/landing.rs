@@ -1,21 +1,16 @@
 //! A long message read straight into the object that its user gets: no copy of it is made.
 //!
-//! What that object is, whoever lends it knows. Over TLS the payload comes out of rustls, so nothing
-//! lands there.
+//! What that object is, whoever lends it knows; when it is read there, `open` does.
 
 use std::any::Any;
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 
-use rustix::net::RecvFlags;
-
-use super::open::{LONG_SHARE, Open};
-use super::stream::{Received, Stream};
-use crate::protocol::{Kind, Landable};
-
 /// After a long message the next one may be as long: so much is read to see that.
 pub(super) const FIRST_READ: usize = 16 * 1024;
+/// Of one long frame this much is read at once, for nobody has work to do before its end.
+pub(super) const LONG_SHARE: usize = 1024 * 1024;
 
 /// Where a message is read to.
 pub trait Landing: Any + Send + fmt::Debug {
@@ -40,70 +35,4 @@ pub enum Payload<'a> {
     /// To be copied to where it goes.
     Here(&'a [u8]),
     Landed(Box<dyn Landing>),
-}
-
-impl Open {
-    /// Reads the rest of the message of that length to this place, if it is still under way.
-    pub(super) fn land(
-        &mut self,
-        length: usize,
-        mut landing: Box<dyn Landing>,
-    ) -> Option<Box<dyn Landing>> {
-        let Some(landable) = self.landable().filter(|landable| landable.length == length) else {
-            return Some(landing);
-        };
-        landing.put(landable.arrived);
-        self.engine.land();
-        self.expects_long = true;
-        self.landing.replace(landing)
-    }
-
-    pub(super) fn landable(&self) -> Option<Landable<'_>> {
-        matches!(self.stream, Some(Stream::Plain(_))).then(|| self.engine.landable())?
-    }
-
-    /// Reads once to where the message goes.
-    pub(super) fn read_landing(&mut self) -> Received {
-        let (Some(stream), Some(landing)) = (&self.stream, &mut self.landing) else {
-            return Received::default();
-        };
-        Received::of(landing.fill(&mut |room| {
-            let share = room.len().min(LONG_SHARE);
-            let room = &mut room[..share];
-            let ((read, _), _) = rustix::net::recv(stream.socket(), room, RecvFlags::empty())?;
-            Ok(read)
-        }))
-    }
-
-    /// A message that `read` fails with is not taken.
-    pub(super) fn take<R, E>(
-        &mut self,
-        read: impl FnOnce(Kind, Payload<'_>) -> Result<R, E>,
-    ) -> Option<Result<R, E>> {
-        let has_landed = self.landing.is_some() && self.engine.has_landed();
-        let landed = if has_landed { self.landing.take() } else { None };
-        match landed {
-            Some(landing) => self.engine.take(|kind, _| read(kind, Payload::Landed(landing))),
-            None => self.engine.try_take(|kind, payload| read(kind, Payload::Here(payload))),
-        }
-    }
-
-    /// A message that has landed may have been dropped for newer ones.
-    pub(super) fn clear_landing(&mut self) {
-        let engine = &self.engine;
-        if self.landing.is_some()
-            && !(engine.landing() > 0 || engine.has_part_elsewhere() || engine.has_landed())
-        {
-            self.landing = None;
-        }
-    }
-
-    /// Who takes a message in chunks gets what has landed of it too.
-    pub(super) fn bring_back(&mut self) {
-        if self.engine.has_part_elsewhere()
-            && let Some(landing) = self.landing.take()
-        {
-            self.engine.bring_back(landing.payload());
-        }
-    }
 }

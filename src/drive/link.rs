@@ -23,7 +23,6 @@ use super::{masks, panics};
 use crate::protocol::{Close, CloseCode, Config, Connection, Event, Phase, SendError, Stats};
 
 pub use sending::{Flush, Frame, Line, Sent, Waited};
-pub use taking::Taken;
 pub use ward::Care;
 
 #[derive(Debug)]

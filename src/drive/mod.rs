@@ -22,9 +22,9 @@ mod waker;
 
 pub use clock::coarse_now;
 pub use landing::{Landing, Payload, Read};
-pub use link::{Care, Flush, Frame, Line, Link, Sent, Taken, Waited};
+pub use link::{Care, Flush, Frame, Line, Link, Sent, Waited};
 pub use masks::{forked, forks, fresh_key};
-pub use open::{Cause, Ending, Wants};
+pub use open::{Cause, Ending, Taken, Wants};
 pub use per_process::PerProcess;
 pub use senders::{Share, Ticket};
 pub use stream::{Stream, fault};

@@ -1,13 +1,14 @@
 //! What a link locks: the engine and its stream, joined. Each change goes through the engine, its output
 //! goes out through the stream. Nothing here waits or knows who calls.
 
+mod landing;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::landing::{FIRST_READ, Landing};
+use super::landing::{FIRST_READ, LONG_SHARE, Landing};
 use super::lifeline::{Interest, Unserved, Watch};
-use super::link::Taken;
 use super::pool;
 use super::senders::{Senders, Ticket};
 use super::service::Service;
@@ -16,8 +17,6 @@ use crate::protocol::{Close, Connection, Failure, Phase, Side};
 
 /// The most one call of `receive` reads: a fast peer must not own the loop.
 const FAIR_SHARE: usize = 256 * 1024;
-/// But of one long frame this much, for nobody has work to do before its end.
-pub(super) const LONG_SHARE: usize = 1024 * 1024;
 
 /// This many compressed bytes may take long enough to inflate that others should run meanwhile.
 const MUCH_TO_INFLATE: usize = 4 * 1024;
@@ -93,6 +92,15 @@ pub struct Wants {
     pub events: bool,
     /// Whether the socket is at its end or has an error, which a loop may have told for the last time.
     pub hung_up: bool,
+}
+
+/// What there is to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken<R> {
+    /// A message, and whether the loop is to watch for more.
+    Message(R, bool),
+    /// No message; `over` says that none will come any more, `read` whether the loop is to watch.
+    Nothing { over: bool, read: bool },
 }
 
 /// How a connection ended, or is about to.

@@ -7,7 +7,6 @@ use tokio_rustls::rustls::pki_types::{ServerName, UnixTime};
 use tokio_rustls::rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 
 use super::der::{Der, Element};
-use super::verifier::webpkis;
 use crate::connect::error::{OpenError, OpenErrorKind, fault};
 
 /// A file or certificate of the caller's that cannot be used.
@@ -267,6 +266,14 @@ fn date(time: UnixTime) -> String {
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Those of webpki's faults that rustls gives no name of its own.
+pub(super) fn webpkis(error: &CertificateError) -> Option<&webpki::Error> {
+    match error {
+        CertificateError::Other(other) => other.0.downcast_ref(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

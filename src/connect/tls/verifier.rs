@@ -29,7 +29,7 @@ use tokio_rustls::rustls::{
 };
 
 use super::TlsOptions;
-use super::failure::unusable;
+use super::failure::{unusable, webpkis};
 use super::{policies, trust};
 use crate::connect::error::OpenError;
 
@@ -187,14 +187,6 @@ fn is_about_the_issuer(error: &Error) -> bool {
 
 fn is_use_of_an_authority(error: &CertificateError) -> bool {
     matches!(webpkis(error), Some(webpki::Error::CaUsedAsEndEntity))
-}
-
-/// Those of webpki's faults that rustls gives no name of its own.
-pub(super) fn webpkis(error: &CertificateError) -> Option<&webpki::Error> {
-    match error {
-        CertificateError::Other(other) => other.0.downcast_ref(),
-        _ => None,
-    }
 }
 
 /// `TlsOptions { verify: false }`: accepts every certificate, and so tells nothing about who the

@@ -4,16 +4,8 @@ use std::convert::Infallible;
 
 use super::Link;
 use crate::drive::landing::{Landing, Payload};
+use crate::drive::open::Taken;
 use crate::protocol::{Chunk, Kind};
-
-/// What there is to take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken<R> {
-    /// A message, and whether the loop is to watch for more.
-    Message(R, bool),
-    /// No message; `over` says that none will come any more, `read` whether the loop is to watch.
-    Nothing { over: bool, read: bool },
-}
 
 impl Link {
     /// Takes the oldest message: `read` makes the one copy of its payload. Where it fails, nothing has been

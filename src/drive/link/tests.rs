@@ -6,7 +6,7 @@ use std::thread;
 
 use super::*;
 use crate::drive::landing::Payload;
-use crate::drive::open::Cause;
+use crate::drive::open::{Cause, Taken};
 use crate::drive::senders::Share;
 use crate::protocol::{Kind, Overflow};
 

@@ -142,7 +142,8 @@ impl Driver {
             Due::Ask => {
                 let turned = slf.getattr(intern!(slf.py(), "turned"))?;
                 let none = slf.py().None().into_bound(slf.py());
-                slf.get().event_loop.call_soon(&turned, &none)?;
+                let asked = slf.get().event_loop.call_soon(&turned, &none);
+                slf.get().report(slf.py(), asked)?;
                 Ok(false)
             }
         }

@@ -4,6 +4,7 @@
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 pub(crate) struct Exclusive<T> {
@@ -23,7 +24,7 @@ impl<T> Exclusive<T> {
 
     /// Does something with the value; None while somebody else does.
     pub(crate) fn with<R>(&self, _: Python<'_>, work: impl FnOnce(&mut T) -> R) -> Option<R> {
-        if self.take() {
+        if self.raise() {
             return None;
         }
         let _busy = Busy(&self.busy);
@@ -42,16 +43,22 @@ impl<T> Exclusive<T> {
 
     /// Raises the flag; whether it was up. The GIL keeps others from coming between the two steps.
     #[cfg(not(Py_GIL_DISABLED))]
-    fn take(&self) -> bool {
-        let taken = self.busy.load(Ordering::Relaxed);
+    fn raise(&self) -> bool {
+        let was_up = self.busy.load(Ordering::Relaxed);
         self.busy.store(true, Ordering::Relaxed);
-        taken
+        was_up
     }
 
     #[cfg(Py_GIL_DISABLED)]
-    fn take(&self) -> bool {
+    fn raise(&self) -> bool {
         self.busy.swap(true, Ordering::Acquire)
     }
+}
+
+/// Whether the caller's is the only reference.
+pub(crate) fn is_unshared<T>(object: &Bound<'_, T>) -> bool {
+    // SAFETY: a live object; the count is only read.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) == 1 }
 }
 
 impl Drop for Busy<'_> {

@@ -4,10 +4,12 @@ mod command;
 mod exclusive;
 mod operation;
 pub(crate) mod receiving;
+mod request;
 pub(crate) mod sending;
 pub(crate) mod slots;
 mod stop_iteration;
 
-pub(crate) use command::{Amount, Command, Manner, Receive, Send, SendMany, SendStyle, Style};
+pub(crate) use command::Command;
 pub(crate) use exclusive::Exclusive;
 pub(crate) use operation::Operation;
+pub(crate) use request::{Amount, Manner, Receive, Send, SendMany, SendStyle, Style};

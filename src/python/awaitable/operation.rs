@@ -12,9 +12,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 use pyo3::{PyTraverseError, PyVisit, intern};
 
-use super::command::{Attempt, Command};
-use super::exclusive::Exclusive;
-use super::slots;
+use super::command::Command;
+use super::exclusive::{Exclusive, is_unshared};
+use super::request::Attempt;
 use crate::python::asyncio::Driver;
 use crate::python::values::imports;
 use crate::python::waiting::{Place, Waiter};
@@ -72,7 +72,7 @@ impl Operation {
         let (owner, driver) = (owner.clone().unbind(), driver.clone_ref(py));
         let work = Some(Work { owner, driver, command });
         match SPARE.take().map(|spare| spare.into_bound(py)) {
-            Some(spare) if slots::is_unshared(&spare) => {
+            Some(spare) if is_unshared(&spare) => {
                 spare.get().with(py, |course| {
                     (course.name, course.work, course.stage) = (name, work, Stage::New);
                 })?;

@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyStopAsyncIteration, PyUnicodeDecodeError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::command::{Amount, Attempt, Receive};
+use super::request::{Amount, Attempt, Receive};
 use crate::drive::{Payload, Taken};
 use crate::protocol::Kind;
 use crate::python::asyncio::Driver;

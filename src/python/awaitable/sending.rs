@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::command::{Attempt, Manner, Send, SendMany, SendStyle};
+use super::request::{Attempt, Manner, Send, SendMany, SendStyle};
 use crate::drive::{Flush, Frame, Line, Link, Sent, Share, Ticket, Waited, Wants};
 use crate::protocol::{Close, CloseCode, Kind, SendError};
 use crate::python::asyncio::Driver;

@@ -34,12 +34,6 @@ pub(crate) fn install(class: &Bound<'_, PyType>) -> PyResult<()> {
     Ok(())
 }
 
-/// Whether the caller's is the only reference.
-pub(crate) fn is_unshared<T>(object: &Bound<'_, T>) -> bool {
-    // SAFETY: a live object; the count is only read.
-    unsafe { ffi::Py_REFCNT(object.as_ptr()) == 1 }
-}
-
 /// `am_send`: PYGEN_RETURN with the value, PYGEN_NEXT with what is yielded, or PYGEN_ERROR.
 unsafe extern "C" fn send(
     slf: *mut ffi::PyObject,

@@ -46,7 +46,7 @@ mod used {
     use pyo3::types::{PyBytes, PyString};
 
     use super::{Bound, Py, PyAny, PyAnyMethods, ffi, ptr};
-    use crate::python::awaitable::slots::is_unshared;
+    use crate::python::awaitable::exclusive::is_unshared;
 
     /// In bytes or characters: a longer message is not kept alive by an exception that waits for its next use.
     const LONGEST: usize = 4096;

@@ -28,7 +28,7 @@ impl Watched {
 impl Driver {
     /// Tells the loop what to watch, where that has changed. What it does not take it is told again with
     /// the next change.
-    pub(crate) fn watch(slf: &Bound<'_, Self>, wants: Wants) -> PyResult<()> {
+    pub(crate) fn watch(slf: &Bound<'_, Self>, mut wants: Wants) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         let mut outcome = Outcome::default();
         if wants.hung_up {
@@ -36,7 +36,11 @@ impl Driver {
             outcome.add(this.forget_descriptor(py));
         }
         if wants.flush {
-            outcome.add(Self::flush_later(slf));
+            let later = Self::flush_later(slf);
+            if later.is_err() {
+                wants = this.link.flush();
+            }
+            outcome.add(later);
         }
         if !this.is_released() {
             outcome.add(Self::watch_input(slf, wants.read));
