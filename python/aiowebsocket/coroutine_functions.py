@@ -9,7 +9,7 @@ knows, its code, its defaults and its annotations, is looked up here.
 from collections.abc import Generator, Iterable
 from types import FrameType
 
-__all__ = ["ClientConnection", "Converse", "fresh_frame", "suspended_frame"]
+__all__ = ["fresh_frame", "suspended_frame"]
 
 Data = str | bytes | bytearray | memoryview
 

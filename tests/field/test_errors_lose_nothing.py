@@ -352,9 +352,11 @@ async def begin():
     ws = await connect(sys.argv[1], driver=sys.argv[2])
     answered = await ws.ping("x")
     tasks = [asyncio.ensure_future(stops(ws)), asyncio.ensure_future(is_answered(answered))]
-    await asyncio.sleep(0)
-    await ws.send("go")
     return ws, tasks
+
+async def go(ws):
+    await ws.send("go")
+    await asyncio.sleep(5)
 
 async def go_on(ws, tasks):
     await asyncio.wait_for(tasks[1], 5)
@@ -364,7 +366,7 @@ async def go_on(ws, tasks):
 loop = asyncio.new_event_loop()
 ws, tasks = loop.run_until_complete(begin())
 try:
-    loop.run_until_complete(asyncio.sleep(5))
+    loop.run_until_complete(go(ws))
 except stop:
     print("it came out")
 loop.run_until_complete(go_on(ws, tasks))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aiowebsocket import ClientConnection, ConnectionClosedError, Converse, client, converses
-from faces import both_faces, opened
+from faces import opened
 from peers import frames
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def as_text(message: Any) -> str:
     return message if isinstance(message, str) else message.decode()
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_it_can_be_closed_and_the_connection_goes_on(
     raw_peer: MakeRawPeer, face: str
 ) -> None:
@@ -61,7 +61,7 @@ class ShoutingConverse(Converse):
         return as_text(await super().receive(text, mask)).upper()
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_a_subclass_is_asked(
     raw_peer: MakeRawPeer, face: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,7 +74,7 @@ async def test_a_subclass_is_asked(
         assert [message async for message in on.connection] == ["B", "C"]
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_one_that_is_put_on_the_connection_is_asked(raw_peer: MakeRawPeer, face: str) -> None:
     async with opened(face, raw_peer(three).uri) as on:
 
@@ -107,7 +107,7 @@ async def test_an_end_in_error_is_raised(
             await anext(messages)
 
 
-@both_faces
+@pytest.mark.every("face")
 async def test_a_connection_that_keeps_its_own_iteration_is_collected(
     raw_peer: MakeRawPeer, face: str
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from aiowebsocket import AioWebSocket, Headers, TLSConfig, connect
 from aiowebsocket.options import AIOWEBSOCKET, CONNECT, FIXED, TIMEOUT, Option
-from faces import both_faces, opened
+from faces import opened
 from peers import frames
 from peers.raw import Session
 
@@ -42,7 +42,7 @@ def written_types(face: type) -> dict[str, str]:
     }
 
 
-@both_faces
+@pytest.mark.every("face")
 def test_the_signature_says_what_the_table_says(face: str) -> None:
     parameters = inspect.signature(FACES[face]).parameters.values()
     written = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
@@ -66,7 +66,7 @@ def test_every_option_of_the_engine_has_a_value_on_both_faces() -> None:
     assert set(FIXED) | set(AIOWEBSOCKET) == set(CONNECT)
 
 
-@both_faces
+@pytest.mark.every("face")
 def test_the_documentation_has_every_option_and_its_unit(face: str) -> None:
     documented = inspect.getdoc(FACES[face]) or ""
     for option in TABLES[face].values():
@@ -253,7 +253,7 @@ FOR_EVER = [10**9, 10**30, 10**400, 1e300, INF, 2**64]
 
 
 @pytest.mark.parametrize("value", FOR_EVER)
-@both_faces
+@pytest.mark.every("face")
 async def test_very_long_is_for_ever(raw_peer: MakeRawPeer, face: str, value: float) -> None:
     names = ["close_timeout", "ping_interval", "ping_timeout", "app_stall_timeout"]
     names.append("open_timeout" if face == "connect" else "timeout")
@@ -262,7 +262,7 @@ async def test_very_long_is_for_ever(raw_peer: MakeRawPeer, face: str, value: fl
 
 
 @pytest.mark.parametrize("value", [2**62, 2**63, 2**64, 10**30])
-@both_faces
+@pytest.mark.every("face")
 async def test_very_much_is_no_limit(raw_peer: MakeRawPeer, face: str, value: int) -> None:
     names = ["max_size", "max_buffered"]
     if face == "connect":
@@ -321,7 +321,7 @@ CALLS: list[tuple[str, dict[str, Any], type[Exception]]] = [
 
 
 @pytest.mark.parametrize(("call", "arguments", "kind"), CALLS)
-@both_faces
+@pytest.mark.every("face")
 async def test_the_arguments_of_a_call_are_checked(
     raw_peer: MakeRawPeer, face: str, call: str, arguments: dict[str, Any], kind: type[Exception]
 ) -> None:
@@ -335,7 +335,7 @@ async def test_the_arguments_of_a_call_are_checked(
 
 
 @pytest.mark.parametrize("value", [*FOR_EVER, None, 0, 0.5])
-@both_faces
+@pytest.mark.every("face")
 async def test_a_long_timeout_of_a_call_is_for_ever(
     raw_peer: MakeRawPeer, face: str, value: Any
 ) -> None:
@@ -347,7 +347,7 @@ async def test_a_long_timeout_of_a_call_is_for_ever(
 
 
 @pytest.mark.parametrize("value", [1, 2**63, 2**64, 10**30, None])
-@both_faces
+@pytest.mark.every("face")
 async def test_many_may_be_any_number(raw_peer: MakeRawPeer, face: str, value: Any) -> None:
     async with opened(face, raw_peer(greet).uri) as client:
         connection = client.connection

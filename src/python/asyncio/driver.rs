@@ -18,6 +18,7 @@ use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::event_loop::{Descriptor, EventLoop};
+use super::logger::Logger;
 use super::turn::{Due, Turn};
 use crate::drive::{Link, Wants};
 use crate::protocol::CloseCode;
@@ -30,7 +31,7 @@ pub(crate) struct Driver {
     link: Arc<Link>,
     event_loop: EventLoop,
     descriptor: Descriptor,
-    logger: Py<PyAny>,
+    logger: Logger,
     desk: Mutex<Desk>,
     /// How many stand among the desk's receivers.
     in_line: AtomicUsize,
@@ -52,7 +53,7 @@ pub(crate) struct Driver {
 
 /// What its user decides.
 pub(crate) struct Options {
-    pub(crate) logger: Py<PyAny>,
+    pub(crate) logger: Logger,
     pub(crate) coalesces: bool,
     pub(crate) patience: Duration,
     /// Whether the lifeline is to serve the link; None: where the loop cannot.
@@ -105,6 +106,8 @@ impl Driver {
         this.link.on_wake(Self::waker(slf)?);
         if by_lifeline {
             this.link.give_to_lifeline()?;
+            // As it does where it watches the socket: a task that waits is held by nobody else.
+            this.event_loop.keep(slf)?;
         } else if this.event_loop.misses_ends() {
             this.link.watch()?;
         }
@@ -162,7 +165,7 @@ impl Driver {
         &self.link
     }
 
-    pub(crate) const fn logger(&self) -> &Py<PyAny> {
+    pub(crate) const fn logger(&self) -> &Logger {
         &self.logger
     }
 
@@ -208,7 +211,7 @@ impl Driver {
         let (py, this) = (slf.py(), slf.get());
         let mut outcome = Outcome::default();
         outcome.add(this.hand_out_events(py, wants));
-        outcome.add(if wants.closed { this.release(py) } else { Self::watch(slf, wants) });
+        outcome.add(if wants.closed { Self::release(slf) } else { Self::watch(slf, wants) });
         outcome.add(Self::wake_receivers(slf, wants, from_loop));
         outcome.add(Self::wake_others(slf, wants, from_loop));
         if wants.closed {
@@ -274,12 +277,13 @@ impl Driver {
         }
         if this.event_loop.is_another_process() {
             this.released.store(true, Ordering::Relaxed);
+            this.event_loop.let_go(slf)?;
             this.link.disown();
             return Ok(());
         }
         if this.event_loop.is_closed(py)? {
             this.link.abandon(CloseCode::GOING_AWAY);
-            return this.release(py);
+            return Self::release(slf);
         }
         if !this.event_loop.is_own_thread() {
             return this.event_loop.call_soon_threadsafe(py, &slf.getattr("abandon")?);
@@ -295,7 +299,7 @@ impl Driver {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(self.event_loop.object())?;
-        visit.call(&self.logger)?;
+        self.logger.traverse(&visit)?;
         self.desk.try_lock().map_or(Ok(()), |desk| desk.traverse(&visit))
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyString};
+use pyo3::types::{PyBool, PySet, PyString};
 use pyo3::{IntoPyObjectExt, intern};
 
 use crate::drive;
@@ -33,6 +33,9 @@ thread_local! {
 pub(crate) fn forked() {
     NUMBER.set(THREADS.fetch_add(1, Ordering::Relaxed));
 }
+
+/// The loop's own attribute for what it keeps alive.
+const KEPT: &str = "_aiowebsocket_kept";
 
 pub(crate) struct EventLoop {
     object: Py<PyAny>,
@@ -178,6 +181,26 @@ impl EventLoop {
         }
         let run = self.object.bind(py).get_type().getattr(intern!(py, "run_forever"))?;
         Ok(run.is(imports::RUN_FOREVER.get(py)?))
+    }
+
+    /// Has the loop keep this alive until `let_go`.
+    pub(crate) fn keep(&self, object: &Bound<'_, PyAny>) -> PyResult<()> {
+        let event_loop = self.object.bind(object.py());
+        if let Some(kept) = self.kept(object.py())? {
+            return kept.add(object);
+        }
+        let kept = PySet::empty(object.py())?;
+        event_loop.setattr(intern!(object.py(), KEPT), &kept)?;
+        kept.add(object)
+    }
+
+    pub(crate) fn let_go(&self, object: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.kept(object.py())?.map_or(Ok(()), |kept| kept.discard(object).map(drop))
+    }
+
+    fn kept<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PySet>>> {
+        let kept = self.object.bind(py).getattr_opt(intern!(py, KEPT))?;
+        Ok(kept.map(Bound::cast_into).transpose()?)
     }
 
     pub(crate) fn call<'py, const N: usize>(

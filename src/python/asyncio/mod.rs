@@ -3,6 +3,7 @@
 mod bridge;
 mod driver;
 mod event_loop;
+mod logger;
 #[cfg(unix)]
 mod remote_calls;
 mod turn;
@@ -10,3 +11,4 @@ mod turn;
 pub(crate) use bridge::future_of;
 pub(crate) use driver::{Driver, Options};
 pub(crate) use event_loop::{Descriptor, forked};
+pub(crate) use logger::Logger;

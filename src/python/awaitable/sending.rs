@@ -13,7 +13,7 @@ use super::request::{Attempt, Manner, Send, SendMany, SendStyle};
 use crate::drive::{Flush, Frame, Line, Link, Sent, Share, Ticket, Waited, Wants};
 use crate::protocol::{Close, CloseCode, Kind, SendError};
 use crate::python::asyncio::Driver;
-use crate::python::values::{Outcome, calls, errors, message};
+use crate::python::values::{Outcome, errors, message};
 use crate::python::waiting::Place;
 
 /// Writes the message at once, as far as the network takes it, or with the others of this iteration of
@@ -239,9 +239,7 @@ fn drop_unsent(driver: &Bound<'_, Driver>) -> PyResult<Written> {
         let warning =
             "the connection has ended; what is sent is dropped until receive() has told so";
         let warning = PyString::new(py, warning);
-        let logger = this.logger().bind(py);
-        let warned = calls::call_method(logger, intern!(py, "warning"), [warning.as_any()], None);
-        this.report(py, warned.map(drop))?;
+        this.report(py, this.logger().log(intern!(py, "warning"), &warning, None))?;
     }
     Ok(Written::Nothing)
 }

@@ -86,7 +86,7 @@ impl Settings<'_> {
 
     pub(crate) fn driver(&self) -> asyncio::Options {
         asyncio::Options {
-            logger: self.logger.clone().unbind(),
+            logger: asyncio::Logger::new(&self.logger),
             coalesces: self.coalesce,
             patience: Duration::from_micros(self.busy_poll),
             by_lifeline: match &*self.driver {

@@ -34,9 +34,7 @@ impl Driver {
     }
 
     fn debug(&self, format: &Bound<'_, PyString>, argument: &Bound<'_, PyAny>) -> PyResult<()> {
-        let logger = self.logger.bind(format.py());
-        let arguments = [format.as_any(), argument];
-        calls::call_method(logger, intern!(format.py(), "debug"), arguments, None).map(drop)
+        self.logger.log(intern!(format.py(), "debug"), format, Some(argument))
     }
 
     fn answer_ping(&self, py: Python<'_>, id: u64, latency: Duration) -> PyResult<()> {

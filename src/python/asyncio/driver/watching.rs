@@ -100,13 +100,16 @@ impl Driver {
     }
 
     /// Lets go of the descriptor: the loop forgets it first, for its number may be reused at once.
-    pub(super) fn release(&self, py: Python<'_>) -> PyResult<()> {
-        if self.released.swap(true, Ordering::Relaxed) {
+    pub(super) fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        if this.released.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
-        let forgotten = self.forget_descriptor(py);
-        self.link.release();
-        forgotten
+        let mut outcome = Outcome::default();
+        outcome.add(this.event_loop.let_go(slf));
+        outcome.add(this.forget_descriptor(slf.py()));
+        this.link.release();
+        outcome.result()
     }
 
     pub(super) fn forget_descriptor(&self, py: Python<'_>) -> PyResult<()> {
