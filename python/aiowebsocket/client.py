@@ -88,8 +88,8 @@ class connect:  # noqa: N801 - known by this name
             idle connection and find a peer that has vanished: 20, since many proxies wait for 60 or
             30. Sent and timed beside Python, whatever that does. None sends none.
         ping_timeout: Seconds that a pong may take: 20; then the connection is closed with 1011.
-            What arrives of a long frame, or behind messages that we had stopped to read, counts as
-            life meanwhile. None waits for ever.
+            While anything arrives a pong is late, not missing: each arrival gives it as long again,
+            up to 10 times `ping_timeout`, or to the end of a long frame. None waits for ever.
         app_stall_timeout: Where the event loop does not run for a second, the engine stands in for
             it: reads within `max_buffered`, answers pings and Close. After so many seconds of that
             it closes the connection with 1001, for a dead application is not to look alive. None,

@@ -106,7 +106,7 @@ impl Connection {
         if self.inbox.queue().is_paused()
             && let Some(keepalive) = self.pings.keepalive_mut()
         {
-            keepalive.suspend();
+            keepalive.pause(now);
         }
     }
 
@@ -198,7 +198,7 @@ impl Connection {
     /// There is more to read than anyone has read yet, and the Pong may be in it.
     pub fn excuse_pong(&mut self, now: Instant) {
         if let Some(keepalive) = self.pings.keepalive_mut() {
-            keepalive.received(now, true);
+            keepalive.received(now, false);
         }
     }
 
@@ -235,7 +235,7 @@ impl Connection {
     /// So many bytes of it have been read there.
     pub fn receive_elsewhere(&mut self, length: usize, now: Instant) {
         self.inbox.received_elsewhere(length);
-        self.note_arrival(now);
+        self.note_arrival(now, self.inbox.awaited() > 0);
         self.receive_bytes(0, now);
     }
 
@@ -307,13 +307,12 @@ impl Connection {
             return;
         }
         self.inbox.received(length);
-        self.note_arrival(now);
+        self.note_arrival(now, self.inbox.awaited() > length);
     }
 
-    fn note_arrival(&mut self, now: Instant) {
+    fn note_arrival(&mut self, now: Instant, within_frame: bool) {
         self.inbox.arrived_at(now);
         self.last_byte = Some(now);
-        let within_frame = self.inbox.awaited() > 0;
         if let Some(keepalive) = self.pings.keepalive_mut() {
             keepalive.received(now, within_frame);
         }

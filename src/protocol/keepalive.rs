@@ -9,6 +9,13 @@ use std::time::{Duration, Instant};
 const EARLY: u32 = 20;
 const MOST_EARLY: Duration = Duration::from_secs(1);
 
+/// So many times `ping_timeout` after its Ping has left a Pong is missing, whatever else arrives. A Pong
+/// comes "as soon as is practical" (RFC 6455 5.5.2), which is behind what the peer has still to read, and
+/// behind what it has queued to send. While messages arrive that becomes less, so the Pong is late and not
+/// missing; but a peer that never sends one is to be found. By default this is 200 s, in which a line of
+/// 1 Mbit/s carries 25 MB: more than the buffers on the way hold, which are some MiB.
+const MOST_LATE: u32 = 10;
+
 #[derive(Debug)]
 pub(super) struct Keepalive {
     interval: Duration,
@@ -23,10 +30,14 @@ pub(super) struct Keepalive {
 #[derive(Debug)]
 struct Awaited {
     ping: u64,
-    /// None while reading pauses.
-    deadline: Option<Instant>,
-    /// Reading has paused meanwhile, so the Pong may lie behind data that we have chosen not to read.
-    behind: bool,
+    /// While reading pauses only the time to look again.
+    deadline: Instant,
+    /// What arrives moves the deadline up to here, or to where the frame ends that is under way then.
+    latest: Instant,
+    /// The last frame that may move it has ended.
+    spent: bool,
+    /// Since when reading pauses; the time does not count.
+    paused: Option<Instant>,
     /// Up to where our output must be written for the Ping to leave, and how much had been, last time.
     leaves_at: u64,
     written: u64,
@@ -45,10 +56,10 @@ impl Keepalive {
         Self { interval, timeout, next: None, awaited: None }
     }
 
-    /// When to look again; None while reading pauses.
+    /// When to look again.
     pub(super) fn poll(&self) -> Option<Instant> {
         match &self.awaited {
-            Some(awaited) if self.timeout.is_some() => awaited.deadline,
+            Some(awaited) if self.timeout.is_some() => Some(awaited.deadline),
             _ => self.next,
         }
     }
@@ -61,16 +72,16 @@ impl Keepalive {
             return if after(now, early) >= next { Due::Ping } else { Due::Nothing };
         };
         if paused {
-            awaited.suspend();
+            awaited.pause(now, timeout);
             return Due::Nothing;
         }
+        awaited.go_on(now, timeout);
         // Behind much output a Ping leaves late; that the output moves shows that the peer lives.
         if awaited.written < awaited.leaves_at && awaited.written < written {
             awaited.written = written;
-            awaited.deadline = Some(after(now, timeout));
+            awaited.begin(now, timeout);
         }
-        let deadline = *awaited.deadline.get_or_insert_with(|| after(now, timeout));
-        if now < deadline { Due::Nothing } else { Due::Failure(timeout) }
+        if now < awaited.deadline { Due::Nothing } else { Due::Failure(timeout) }
     }
 
     /// A Ping has been queued; it will have left when `leaves_at` bytes of our output are written. Gives
@@ -83,8 +94,16 @@ impl Keepalive {
         written: u64,
     ) -> Option<u64> {
         self.next = Some(after(now, self.interval));
-        let deadline = self.timeout.map(|timeout| after(now, timeout));
-        let awaited = Awaited { ping, deadline, behind: false, leaves_at, written };
+        let mut awaited = Awaited {
+            ping,
+            deadline: now,
+            latest: now,
+            spent: false,
+            paused: None,
+            leaves_at,
+            written,
+        };
+        awaited.begin(now, self.timeout.unwrap_or(FOR_EVER));
         self.awaited.replace(awaited).map(|before| before.ping)
     }
 
@@ -98,37 +117,57 @@ impl Keepalive {
     }
 
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
-        self.awaited.is_some() && self.poll().is_some_and(|deadline| deadline <= now)
+        let awaited = self.awaited.as_ref().filter(|_| self.timeout.is_some());
+        awaited.is_some_and(|awaited| awaited.paused.is_none() && awaited.deadline <= now)
     }
 
-    /// Bytes have arrived: life, where the Pong may come behind what we have chosen not to read, and
-    /// where it has to, behind the rest of a frame.
+    /// Bytes have arrived, which is life; `within_frame` says that none of them could be a Pong's.
     pub(super) fn received(&mut self, now: Instant, within_frame: bool) {
-        if let (Some(awaited), Some(timeout)) = (&mut self.awaited, self.timeout)
-            && (awaited.behind || within_frame)
-        {
-            awaited.deadline = Some(after(now, timeout));
+        if let (Some(awaited), Some(timeout)) = (&mut self.awaited, self.timeout) {
+            awaited.go_on(now, timeout);
+            awaited.excuse(now, timeout, within_frame);
         }
     }
 
     /// We do not listen for a while; the peer is not dead for that.
-    pub(super) fn suspend(&mut self) {
-        if let Some(awaited) = &mut self.awaited {
-            awaited.suspend();
+    pub(super) fn pause(&mut self, now: Instant) {
+        if let (Some(awaited), Some(timeout)) = (&mut self.awaited, self.timeout) {
+            awaited.pause(now, timeout);
         }
     }
 }
 
 impl Awaited {
-    const fn suspend(&mut self) {
-        self.behind = true;
-        self.deadline = None;
+    fn begin(&mut self, left: Instant, timeout: Duration) {
+        self.deadline = after(left, timeout);
+        self.latest = after(left, timeout.saturating_mul(MOST_LATE));
+    }
+
+    fn excuse(&mut self, now: Instant, timeout: Duration, within_frame: bool) {
+        self.spent |= !within_frame && self.latest <= now;
+        if !self.spent {
+            let latest = if within_frame { after(now, timeout) } else { self.latest };
+            self.deadline = self.deadline.max(after(now, timeout).min(latest));
+        }
+    }
+
+    fn pause(&mut self, now: Instant, timeout: Duration) {
+        self.paused.get_or_insert(now);
+        self.deadline = after(now, timeout);
+    }
+
+    fn go_on(&mut self, now: Instant, timeout: Duration) {
+        if let Some(since) = self.paused.take() {
+            self.latest = after(self.latest, now.saturating_duration_since(since));
+            self.deadline = after(now, timeout);
+        }
     }
 }
 
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// For ever, where the clock does not reach so far.
 fn after(now: Instant, duration: Duration) -> Instant {
-    const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     now.checked_add(duration.min(FOR_EVER)).unwrap_or(now)
 }
 
@@ -162,7 +201,6 @@ mod tests {
     fn a_pong_that_does_not_come_fails_the_connection() {
         let start = Instant::now();
         let mut keepalive = sent(start, Some(5 * S));
-        keepalive.received(start + 14 * S, false);
         assert_eq!(keepalive.handle(start + 149 * S / 10, false, 6), Due::Nothing);
         assert_eq!(keepalive.handle(start + 15 * S, false, 6), Due::Failure(5 * S));
     }
@@ -175,26 +213,64 @@ mod tests {
         assert_eq!(keepalive.handle(start + 20 * S, false, 6), Due::Ping);
     }
 
-    #[test]
-    fn the_deadline_is_suspended_while_reading_pauses() {
-        let start = Instant::now();
-        let mut keepalive = sent(start, Some(5 * S));
-        assert_eq!(keepalive.handle(start + 12 * S, true, 6), Due::Nothing);
-        assert_eq!(keepalive.poll(), None);
-        assert_eq!(keepalive.handle(start + 99 * S, true, 6), Due::Nothing);
-        assert_eq!(keepalive.handle(start + 100 * S, false, 6), Due::Nothing);
-        assert_eq!(keepalive.poll(), Some(start + 105 * S));
-        keepalive.received(start + 104 * S, false);
-        assert_eq!(keepalive.handle(start + 108 * S, false, 6), Due::Nothing);
-        assert_eq!(keepalive.handle(start + 109 * S, false, 6), Due::Failure(5 * S));
+    #[derive(Clone, Copy)]
+    enum Step {
+        /// Bytes arrive, and with true within a frame.
+        Bytes(bool),
+        Pause,
+        GoOn,
     }
+    use Step::{Bytes, GoOn, Pause};
 
+    /// The Ping leaves at 10 s and may take 5 s; so the latest Pong may come 50 s later.
     #[test]
-    fn the_rest_of_a_long_frame_is_life() {
-        let start = Instant::now();
-        let mut keepalive = sent(start, Some(5 * S));
-        keepalive.received(start + 14 * S, true);
-        assert_eq!(keepalive.handle(start + 18 * S, false, 6), Due::Nothing);
+    fn a_pong_is_late_and_not_missing_while_something_arrives_up_to_a_bound() {
+        let every = |from: u32, to: u32, within: bool| -> Vec<(u32, Step)> {
+            (from..to).step_by(4).map(|at| (at, Bytes(within))).collect()
+        };
+        for (name, steps, overdue) in [
+            ("silence", vec![], 15),
+            ("one arrival", vec![(14, Bytes(false))], 19),
+            ("silence after many", every(11, 40, false), 44),
+            ("arrivals for ever", every(11, 100, false), 60),
+            ("a long frame", every(11, 100, true), 104),
+            (
+                "a long frame, and then others",
+                [every(11, 84, true), every(84, 200, false)].concat(),
+                88,
+            ),
+            (
+                "long frames for ever",
+                [every(11, 62, true), vec![(63, Bytes(false))], every(64, 200, true)].concat(),
+                64,
+            ),
+            ("a pause", vec![(12, Pause), (100, GoOn), (100, Bytes(false))], 105),
+            ("a pause, and silence", vec![(12, Pause), (20, GoOn)], 27),
+            (
+                "a pause, and arrivals for ever",
+                [vec![(12, Pause), (100, GoOn)], every(100, 300, false)].concat(),
+                148,
+            ),
+        ] {
+            let start = Instant::now();
+            let mut keepalive = sent(start, Some(5 * S));
+            let (mut steps, mut paused) = (steps.into_iter().peekable(), false);
+            let found = (10..400).find(|&second| {
+                let now = start + second * S;
+                while let Some((_, step)) = steps.next_if(|(at, _)| *at == second) {
+                    match step {
+                        Bytes(within_frame) => keepalive.received(now, within_frame),
+                        Pause => keepalive.pause(now),
+                        GoOn => {}
+                    }
+                    paused = matches!(step, Pause);
+                }
+                assert!(!paused || !keepalive.is_overdue(now + 100 * S), "{name}");
+                let due = keepalive.poll().is_some_and(|due| due <= now);
+                due && keepalive.handle(now, paused, 6) == Due::Failure(5 * S)
+            });
+            assert_eq!(found, Some(overdue), "{name}");
+        }
     }
 
     #[test]
