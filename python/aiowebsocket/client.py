@@ -66,7 +66,8 @@ class connect:  # noqa: N801 - known by this name
             pages). 0 follows none. TLS is never left again. To another origin (scheme, host and
             port) go only User-Agent, Origin, Accept-Language and the subprotocols: no credentials,
             no cookies, no other header, and no client certificate.
-        close_timeout: Seconds for closing altogether, then the connection is aborted.
+        close_timeout: Seconds for closing altogether, then the connection is aborted. A server has
+            2 of them after the second Close to end TCP first (RFC 6455 7.1.1); then we end our own.
         max_size: Largest message accepted, in bytes, over all its fragments: 1 MiB, since a
             server may be hostile. A larger one closes the connection with 1009. None is no limit.
         max_buffered: Bytes of received messages that may wait: 4 MiB.
