@@ -66,7 +66,8 @@ class connect:  # noqa: N801 - known by this name
             pages). 0 follows none. TLS is never left again. To another origin (scheme, host and
             port) go only User-Agent, Origin, Accept-Language and the subprotocols: no credentials,
             no cookies, no other header, and no client certificate.
-        close_timeout: Seconds for closing altogether, then the connection is aborted.
+        close_timeout: Seconds for closing altogether, then the connection is aborted. A server has
+            2 of them after the second Close to end TCP first (RFC 6455 7.1.1); then we end our own.
         max_size: Largest message accepted, in bytes, over all its fragments: 1 MiB, since a
             server may be hostile. A larger one closes the connection with 1009. None is no limit.
         max_buffered: Bytes of received messages that may wait: 4 MiB.
@@ -88,8 +89,8 @@ class connect:  # noqa: N801 - known by this name
             idle connection and find a peer that has vanished: 20, since many proxies wait for 60 or
             30. Sent and timed beside Python, whatever that does. None sends none.
         ping_timeout: Seconds that a pong may take: 20; then the connection is closed with 1011.
-            What arrives of a long frame, or behind messages that we had stopped to read, counts as
-            life meanwhile. None waits for ever.
+            While anything arrives a pong is late, not missing: each arrival gives it as long again,
+            up to 10 times `ping_timeout`, or to the end of a long frame. None waits for ever.
         app_stall_timeout: Where the event loop does not run for a second, the engine stands in for
             it: reads within `max_buffered`, answers pings and Close. After so many seconds of that
             it closes the connection with 1001, for a dead application is not to look alive. None,

@@ -168,8 +168,8 @@ class AioWebSocket:
             it lets the loop wait for it, at the price of a busy CPU.
         ping_interval: Seconds between two pings (RFC 6455 5.5.2), sent and timed beside Python,
             whatever that does. None, the default: like the original it sends nothing by itself.
-        ping_timeout: Seconds that a pong may take; then the connection is closed with 1011. None
-            waits for ever.
+        ping_timeout: Seconds that a pong may take, or 10 times as many while anything arrives; then
+            the connection is closed with 1011. None waits for ever.
         app_stall_timeout: Seconds for which the engine stands in for an event loop that does not
             run, before it closes the connection with 1001; None is no limit.
         max_buffered: Bytes of received messages that may wait: 64 MiB, since the original had no

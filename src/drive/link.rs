@@ -342,12 +342,19 @@ impl Link {
 
     /// Tells the lifeline when something is due, if that is sooner than it has been told.
     fn remind(&self, open: &mut Open) {
-        let listening = self.waker.get().filter(|_| open.engine.phase() == Phase::Open);
-        let patience = listening.and_then(|waker| waker.patience(self.care.app_stall_timeout?));
-        if let Some(due) = open.engine.poll_timeout().into_iter().chain(patience).min()
+        self.arm_stall(open);
+        if let Some(due) = open.engine.poll_timeout()
             && open.told.is_none_or(|told| due < told)
         {
             lifeline::remind(&self.as_ward(), open.told.replace(due), due);
+        }
+    }
+
+    /// An application that is dead is not to look alive for ever.
+    fn arm_stall(&self, open: &mut Open) {
+        if let Some(timeout) = self.care.app_stall_timeout {
+            let patience = self.waker.get().and_then(|waker| waker.patience(timeout));
+            open.engine.arm_stall(patience.map(|end| (end, timeout)));
         }
     }
 

@@ -238,10 +238,16 @@ impl Open {
                 }
             }
         }
-        if self.engine.wants_shutdown() && !self.shut_down {
+        if self.is_to_shut_down() {
             self.shut_down = true;
-            stream.shutdown();
+            if let Some(stream) = &mut self.stream {
+                stream.shutdown();
+            }
         }
+    }
+
+    pub(super) fn is_to_shut_down(&self) -> bool {
+        self.engine.wants_shutdown() && !self.shut_down
     }
 
     /// Ends what has come to its deadline, of which the peer learns at once, and what is lost, for which

@@ -22,6 +22,7 @@ use super::no_memory::NoMemory;
 use super::outbox::{MaskKeys, Outbox, Write};
 use super::pings::Pings;
 use super::send_error::SendError;
+use super::timers::{Timer, Timers};
 
 #[derive(Debug)]
 pub struct Connection {
@@ -29,6 +30,9 @@ pub struct Connection {
     outbox: Outbox,
     closing: Closing,
     pings: Pings,
+    timers: Timers,
+    /// How long the application may leave us unheard.
+    stall_timeout: Duration,
     last_byte: Option<Instant>,
     events: Events,
     stalled: bool,
@@ -44,6 +48,8 @@ impl Connection {
             outbox: Outbox::new(keys, config.deflate.as_ref()),
             closing: Closing::new(config.close_timeout),
             pings: Pings::new(config.ping_interval.map(keepalive)),
+            timers: Timers::default(),
+            stall_timeout: Duration::ZERO,
             last_byte: None,
             events: Events::new(config.trace),
             stalled: false,
@@ -82,11 +88,11 @@ impl Connection {
         if let Some(failure) = self.inbox.exhausted() {
             self.fail(failure, now);
         }
-        while matches!(self.closing.phase, Phase::Open | Phase::Closing) && !self.must_wait() {
-            if self.closing.phase == Phase::Open && !self.events.traces() {
+        while matches!(self.closing.phase(), Phase::Open | Phase::Closing) && !self.must_wait() {
+            if self.closing.phase() == Phase::Open && !self.events.traces() {
                 self.inbox.queue_whole_messages();
                 self.close_when_over(now);
-                if self.closing.phase != Phase::Open {
+                if self.closing.phase() != Phase::Open {
                     break;
                 }
             }
@@ -100,19 +106,20 @@ impl Connection {
                 Err(failure) => self.fail(failure, now),
             }
         }
-        if matches!(self.closing.phase, Phase::Ending | Phase::Closed) {
+        if matches!(self.closing.phase(), Phase::Ending | Phase::Closed) {
             self.inbox.stop();
         }
         if self.inbox.queue().is_paused()
             && let Some(keepalive) = self.pings.keepalive_mut()
         {
-            keepalive.suspend();
+            keepalive.pause(now, &mut self.timers);
         }
     }
 
     /// The peer's half of the stream has ended, or the stream has failed.
     pub fn receive_end(&mut self) {
-        self.closing.end_of_stream();
+        self.closing.end_of_stream(&mut self.timers);
+        self.end_keepalive();
         self.outbox.clear();
         self.inbox.stop();
     }
@@ -171,8 +178,8 @@ impl Connection {
         if close.reason.len() > MAX_CONTROL_PAYLOAD - 2 {
             return Err(SendError::CloseReasonTooLong(close.reason.len()));
         }
-        let close = self.closing.close(close, now);
-        self.send_close_frame(close.as_ref());
+        let close = self.closing.close(close, now, &mut self.timers);
+        self.go_on_closing(close.as_ref());
         Ok(())
     }
 
@@ -181,14 +188,18 @@ impl Connection {
         self.fail(Failure::Protocol(ProtocolError::InvalidText { position }), now);
     }
 
-    /// Does what is due: a Ping, or the end where its Pong or the end of closing is overdue.
+    /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.keep_deadline(now);
-        if self.closing.phase != Phase::Open {
+        if self.closing.phase() != Phase::Open {
+            return;
+        }
+        if self.timers.expired(Timer::Stall, now) {
+            self.fail(Failure::Stalled(self.stall_timeout), now);
             return;
         }
         let (paused, written) = (self.inbox.queue().is_paused(), self.outbox.traffic().wire);
-        match self.pings.due(now, paused, written) {
+        match self.pings.due(now, paused, written, &mut self.timers) {
             Due::Nothing => {}
             Due::Ping => self.send_keepalive(now),
             Due::Failure(timeout) => self.fail(Failure::PongOverdue(timeout), now),
@@ -198,13 +209,20 @@ impl Connection {
     /// There is more to read than anyone has read yet, and the Pong may be in it.
     pub fn excuse_pong(&mut self, now: Instant) {
         if let Some(keepalive) = self.pings.keepalive_mut() {
-            keepalive.received(now, true);
+            keepalive.received(now, false, &mut self.timers);
         }
     }
 
-    /// Our own user has not looked at what arrives for so long: ends the connection.
-    pub fn give_up(&mut self, stalled: Duration, now: Instant) {
-        self.fail(Failure::Stalled(stalled), now);
+    /// When the application will have left unheard for too long that something waits for it, and how long
+    /// that is; None while nothing waits. Then the connection is failed.
+    pub fn arm_stall(&mut self, stall: Option<(Instant, Duration)>) {
+        match stall {
+            Some((at, timeout)) if self.closing.phase() == Phase::Open => {
+                self.timers.arm(Timer::Stall, at);
+                self.stall_timeout = timeout;
+            }
+            _ => self.timers.stop(Timer::Stall),
+        }
     }
 
     /// Takes the oldest whole message; `read` copies it to where it goes. One that `has_landed` is not
@@ -235,7 +253,7 @@ impl Connection {
     /// So many bytes of it have been read there.
     pub fn receive_elsewhere(&mut self, length: usize, now: Instant) {
         self.inbox.received_elsewhere(length);
-        self.note_arrival(now);
+        self.note_arrival(now, self.inbox.awaited() > 0);
         self.receive_bytes(0, now);
     }
 
@@ -256,10 +274,7 @@ impl Connection {
     /// When `handle_timeout` is to be called. A first call, at the start, sets keepalive going.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match self.closing.phase {
-            Phase::Open => self.pings.keepalive().and_then(Keepalive::poll),
-            _ => self.closing.deadline,
-        }
+        self.timers.poll()
     }
 
     /// The bytes to send next; `output_written` says how many of them were.
@@ -307,15 +322,14 @@ impl Connection {
             return;
         }
         self.inbox.received(length);
-        self.note_arrival(now);
+        self.note_arrival(now, self.inbox.awaited() > length);
     }
 
-    fn note_arrival(&mut self, now: Instant) {
+    fn note_arrival(&mut self, now: Instant, within_frame: bool) {
         self.inbox.arrived_at(now);
         self.last_byte = Some(now);
-        let within_frame = self.inbox.awaited() > 0;
         if let Some(keepalive) = self.pings.keepalive_mut() {
-            keepalive.received(now, within_frame);
+            keepalive.received(now, within_frame, &mut self.timers);
         }
     }
 
@@ -324,20 +338,20 @@ impl Connection {
         let mark = Mark { opcode: frame.opcode, fin: frame.fin, compressed: frame.compressed };
         self.events.frame(false, mark, frame.payload);
         match frame.opcode {
-            Opcode::Ping if self.closing.phase == Phase::Open => {
+            Opcode::Ping if self.closing.phase() == Phase::Open => {
                 self.outbox.answer_ping(frame.payload);
                 self.events.frame(true, Mark::control(Opcode::Pong), frame.payload);
             }
             Opcode::Ping => {}
             Opcode::Pong => {
-                for (id, latency) in self.pings.answered(frame.payload, now) {
+                for (id, latency) in self.pings.answered(frame.payload, now, &mut self.timers) {
                     self.events.pong(id, latency);
                 }
             }
             Opcode::Close => {
                 let close = Close::parse(frame.payload)?;
-                let answer = self.closing.peer_closed(close, now);
-                self.send_close_frame(answer.as_ref());
+                let answer = self.closing.peer_closed(close, now, &mut self.timers);
+                self.go_on_closing(answer.as_ref());
             }
             Opcode::Continuation | Opcode::Text | Opcode::Binary => {
                 let message_ended = frame.fin;
@@ -352,47 +366,58 @@ impl Connection {
         let leaves_at_once = self.outbox.unsent() == 0;
         if self.send_control(Opcode::Ping, &payload).is_err() {
             // There is output without end before it, and no room: what moves it brings the next one.
-            self.pings.skip(now);
+            self.pings.skip(now, &mut self.timers);
             return;
         }
         let written = self.outbox.traffic().wire;
         let behind = if leaves_at_once { 0 } else { self.outbox.unsent() as u64 };
-        self.pings.keepalive_sent(&payload, now, written + behind, written);
+        let output = (written + behind, written);
+        self.pings.keepalive_sent(&payload, now, output, &mut self.timers);
     }
 
     fn keep_deadline(&mut self, now: Instant) {
-        self.closing.handle_timeout(now);
-        if self.closing.phase == Phase::Closed {
+        self.closing.handle_timeout(now, &mut self.timers);
+        if self.closing.phase() == Phase::Closed {
             self.receive_end();
         }
     }
 
     fn fail(&mut self, failure: Failure, now: Instant) {
-        let close = self.closing.fail(failure, now);
-        self.send_close_frame(close.as_ref());
+        let close = self.closing.fail(failure, now, &mut self.timers);
+        self.go_on_closing(close.as_ref());
     }
 
     fn close_when_over(&mut self, now: Instant) {
-        if self.closing.phase == Phase::Open && self.inbox.queue().ends_all() {
+        if self.closing.phase() == Phase::Open && self.inbox.queue().ends_all() {
             self.fail(Failure::QueueFull(self.inbox.queue().bound()), now);
         }
     }
 
     /// While the peer's Close is awaited nothing pauses reading: what exceeds the bound is dropped.
     fn bound_messages_after_close(&mut self, message_ended: bool) {
-        if message_ended && self.inbox.queue().is_over() && self.closing.phase == Phase::Closing {
+        if message_ended && self.inbox.queue().is_over() && self.closing.phase() == Phase::Closing {
             self.inbox.drop_newest();
         }
     }
 
     fn check_open(&self) -> Result<(), SendError> {
-        if self.closing.phase == Phase::Open { Ok(()) } else { Err(SendError::Closed) }
+        if self.closing.phase() == Phase::Open { Ok(()) } else { Err(SendError::Closed) }
     }
 
-    fn send_close_frame(&mut self, close: Option<&Close>) {
+    /// What follows each step of the closing handshake: what it says is sent, and what is due in an open
+    /// connection is so no more.
+    fn go_on_closing(&mut self, close: Option<&Close>) {
+        self.end_keepalive();
         if let Some(close) = close {
             // Where there is no room for it, what comes of it comes without it.
             let _no_room = self.send_control(Opcode::Close, &close.body());
+        }
+    }
+
+    fn end_keepalive(&mut self) {
+        self.timers.stop(Timer::Stall);
+        if let Some(keepalive) = self.pings.keepalive_mut() {
+            keepalive.end(&mut self.timers);
         }
     }
 
@@ -406,7 +431,7 @@ impl Connection {
     /// as large as they may. A closing connection goes on: the peer's Close must be found.
     fn must_wait(&mut self) -> bool {
         let waits = self.inbox.inflates() && self.inbox.queue().is_paused();
-        self.stalled = waits && self.closing.phase == Phase::Open;
+        self.stalled = waits && self.closing.phase() == Phase::Open;
         self.stalled
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of sockets, clocks, randomness, threads or Python. `connection` is the engine and the
 //! door; `inbox` turns wire bytes into messages, `outbox` turns commands into wire bytes, `closing` is
-//! the closing handshake as a state table, `handshake` is the opening one, `deflate` compression.
+//! the closing handshake as a state table, `timers` the deadlines as one, `handshake` is the opening one, `deflate` compression.
 #![forbid(unsafe_code)]
 
 mod close;
@@ -26,6 +26,7 @@ mod outbox;
 mod pings;
 mod send_error;
 mod stats;
+mod timers;
 mod work;
 
 pub use close::{Close, CloseCode};

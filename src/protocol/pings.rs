@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::keepalive::{Due, Keepalive};
 use super::stats::RoundTrips;
+use super::timers::Timers;
 
 #[derive(Debug, Default)]
 pub(super) struct Pings {
@@ -39,7 +40,12 @@ impl Pings {
     /// A Pong answers the Ping of its payload and all before it, since a peer may answer only the
     /// latest. One that answers none was unsolicited: "a response is not expected". Gives those that a
     /// user waits for.
-    pub(super) fn answered(&mut self, payload: &[u8], at: Instant) -> Vec<(u64, Duration)> {
+    pub(super) fn answered(
+        &mut self,
+        payload: &[u8],
+        at: Instant,
+        timers: &mut Timers,
+    ) -> Vec<(u64, Duration)> {
         let Some(position) = self.waiting.iter().position(|ping| ping.payload == payload) else {
             return Vec::new();
         };
@@ -47,7 +53,8 @@ impl Pings {
         for ping in self.waiting.drain(..=position) {
             let latency = at.saturating_duration_since(ping.at);
             self.round_trips.add(latency);
-            if !self.keepalive.as_mut().is_some_and(|keepalive| keepalive.answered(ping.id)) {
+            let keepalive = self.keepalive.as_mut();
+            if !keepalive.is_some_and(|keepalive| keepalive.answered(ping.id, timers)) {
                 answered.push((ping.id, latency));
             }
         }
@@ -59,13 +66,13 @@ impl Pings {
         &mut self,
         payload: &[u8],
         at: Instant,
-        leaves_at: u64,
-        written: u64,
+        output: (u64, u64),
+        timers: &mut Timers,
     ) {
         let id = self.sent(payload, at);
         let Some(keepalive) = &mut self.keepalive else { return };
         // Of the one before it, without ping_timeout, nobody expects anything any more.
-        if let Some(unanswered) = keepalive.sent(id, at, leaves_at, written) {
+        if let Some(unanswered) = keepalive.sent(id, at, output, timers) {
             self.waiting.retain(|ping| ping.id != unanswered);
         }
     }
@@ -78,15 +85,21 @@ impl Pings {
         self.keepalive.as_mut()
     }
 
-    pub(super) fn due(&mut self, now: Instant, paused: bool, written: u64) -> Due {
-        let handle = |keepalive: &mut Keepalive| keepalive.handle(now, paused, written);
+    pub(super) fn due(
+        &mut self,
+        now: Instant,
+        paused: bool,
+        written: u64,
+        timers: &mut Timers,
+    ) -> Due {
+        let handle = |keepalive: &mut Keepalive| keepalive.handle(now, paused, written, timers);
         self.keepalive.as_mut().map_or(Due::Nothing, handle)
     }
 
     /// The Ping that is due cannot be sent: it is due again later.
-    pub(super) fn skip(&mut self, now: Instant) {
+    pub(super) fn skip(&mut self, now: Instant, timers: &mut Timers) {
         if let Some(keepalive) = &mut self.keepalive {
-            keepalive.skip(now);
+            keepalive.skip(now, timers);
         }
     }
 
@@ -101,12 +114,15 @@ mod tests {
 
     #[test]
     fn a_pong_answers_its_ping_and_those_before_it() {
-        let (mut pings, start) = (Pings::default(), Instant::now());
+        let (mut pings, mut timers, start) = (Pings::default(), Timers::default(), Instant::now());
         let later = |ms| start + Duration::from_millis(ms);
         let ids = [pings.sent(b"a", start), pings.sent(b"b", later(1)), pings.sent(b"c", later(2))];
-        assert_eq!(pings.answered(b"x", later(5)), []);
+        assert_eq!(pings.answered(b"x", later(5), &mut timers), []);
         let latency = Duration::from_millis;
-        assert_eq!(pings.answered(b"b", later(5)), [(ids[0], latency(5)), (ids[1], latency(4))]);
+        assert_eq!(
+            pings.answered(b"b", later(5), &mut timers),
+            [(ids[0], latency(5)), (ids[1], latency(4))]
+        );
         assert!(pings.is_waiting_for(b"c") && !pings.is_waiting_for(b"a"));
         assert_eq!(pings.round_trips().last, Some(latency(4)));
         assert_eq!(pings.round_trips().least, Some(latency(4)));
@@ -115,12 +131,13 @@ mod tests {
     #[test]
     fn nobody_waits_for_the_pong_of_keepalive() {
         let keepalive = Keepalive::new(Duration::from_secs(10), None);
-        let (mut pings, start) = (Pings::new(Some(keepalive)), Instant::now());
-        pings.keepalive_sent(b"a", start, 6, 0);
-        pings.keepalive_sent(b"b", start, 6, 0);
+        let (mut pings, mut timers) = (Pings::new(Some(keepalive)), Timers::default());
+        let start = Instant::now();
+        pings.keepalive_sent(b"a", start, (6, 0), &mut timers);
+        pings.keepalive_sent(b"b", start, (6, 0), &mut timers);
         assert!(!pings.is_waiting_for(b"a"));
         let own = pings.sent(b"c", start);
-        assert_eq!(pings.answered(b"c", start), [(own, Duration::ZERO)]);
+        assert_eq!(pings.answered(b"c", start, &mut timers), [(own, Duration::ZERO)]);
         assert!(!pings.is_waiting_for(b"b"));
     }
 }

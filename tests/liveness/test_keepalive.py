@@ -224,29 +224,6 @@ async def test_the_bytes_of_a_long_frame_are_life(raw_peer: MakeRawPeer) -> None
         assert ws.latency > FORBEARING["ping_timeout"]
 
 
-async def test_messages_without_any_pong_are_no_life(raw_peer: MakeRawPeer) -> None:
-    def script(session: Session) -> None:
-        session.open()
-        session.stream.settimeout(0.02)
-        while True:
-            session.send(frames.text("not a pong"))
-            try:
-                frame = session.receive()
-            except TimeoutError:
-                continue
-            if frame.opcode == CLOSE:
-                break
-            assert frame.opcode == PING
-        session.close()
-
-    async def receive_all(ws: aiowebsocket.ClientConnection) -> None:
-        while True:
-            assert await ws.recv() == "not a pong"
-
-    async with connect(raw_peer(script).uri, ping_interval=0.1, ping_timeout=0.3) as ws:
-        await assert_pong_is_overdue(receive_all(ws))
-
-
 async def test_a_pong_for_a_later_ping_of_the_users_counts(raw_peer: MakeRawPeer) -> None:
     def script(session: Session) -> None:
         session.open()

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Link;
 use crate::drive::lifeline::{Attendant, Interest, Unserved, Ward};
-use crate::drive::open::{Arrived, Open};
+use crate::drive::open::Arrived;
 use crate::protocol::Phase;
 
 /// How the link is cared for.
@@ -35,10 +35,10 @@ impl Ward for Link {
         if open.engine.is_overdue(now) {
             open.catch_up(now);
         }
+        self.arm_stall(&mut open);
         open.engine.handle_timeout(now);
-        self.lose_patience(&mut open, now);
         // What is kept back for more to leave with it stays where it is.
-        if open.wants() != before || open.engine.unsent() != unsent {
+        if open.wants() != before || open.engine.unsent() != unsent || open.is_to_shut_down() {
             self.tell(open, before);
         } else {
             self.remind(&mut open);
@@ -117,18 +117,6 @@ impl Ward for Link {
         if open.stream.is_some() {
             drop(open);
             self.wake();
-        }
-    }
-}
-
-impl Link {
-    /// An application that is dead is not to look alive for ever.
-    fn lose_patience(&self, open: &mut Open, now: Instant) {
-        if let (Some(timeout), Some(waker)) = (self.care.app_stall_timeout, self.waker.get())
-            && open.engine.phase() == Phase::Open
-            && waker.patience(timeout).is_some_and(|end| end <= now)
-        {
-            open.engine.give_up(timeout, now);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::protocol::stats::Stats;
 impl Connection {
     #[must_use]
     pub const fn phase(&self) -> Phase {
-        self.closing.phase
+        self.closing.phase()
     }
 
     #[must_use]
@@ -50,7 +50,7 @@ impl Connection {
     /// the peer's Close must be found.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        match self.closing.phase {
+        match self.closing.phase() {
             Phase::Open => !self.inbox.queue().is_paused(),
             Phase::Closing | Phase::Ending => true,
             Phase::Closed => false,
@@ -80,7 +80,7 @@ impl Connection {
     /// its user gets it from.
     #[must_use]
     pub fn landable(&self) -> Option<Landable<'_>> {
-        if self.events.traces() || self.closing.phase != Phase::Open {
+        if self.events.traces() || self.closing.phase() != Phase::Open {
             return None;
         }
         self.inbox.landable()
@@ -108,14 +108,14 @@ impl Connection {
     /// otherwise: whoever asks reads it first.
     #[must_use]
     pub fn is_overdue(&self, now: Instant) -> bool {
-        self.pings.keepalive().is_some_and(|keepalive| keepalive.is_overdue(now))
+        self.pings.keepalive().is_some_and(|keepalive| keepalive.is_overdue(now, &self.timers))
     }
 
-    /// True when a failed connection has said why: "then _Close the WebSocket Connection_".
+    /// Whether our half of the stream is to end now, since we have failed the connection ("then _Close the
+    /// WebSocket Connection_"), or the peer does not end TCP.
     #[must_use]
     pub fn wants_shutdown(&self) -> bool {
-        let failed = self.closing.phase == Phase::Ending && self.closing.failure.is_some();
-        failed && self.outbox.unsent() == 0
+        self.closing.wants_fin() && self.outbox.unsent() == 0
     }
 
     #[must_use]

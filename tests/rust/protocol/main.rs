@@ -5,6 +5,7 @@
 mod deflate;
 mod landing;
 mod overflow;
+mod time;
 
 use std::time::{Duration, Instant};
 
