@@ -12,7 +12,7 @@ use rustix::net::RecvFlags;
 
 use super::open::{LONG_SHARE, Open};
 use super::stream::{Received, Stream};
-use crate::protocol::{Kind, Landable};
+use crate::protocol::{Chunk, Kind, Landable};
 
 /// After a long message the next one may be as long: so much is read to see that.
 pub(super) const FIRST_READ: usize = 16 * 1024;
@@ -94,12 +94,19 @@ impl Open {
         }
     }
 
-    /// Who takes a message in chunks gets what has landed of it too.
-    pub(super) fn bring_back(&mut self) {
-        if self.engine.has_part_elsewhere()
-            && let Some(landing) = self.landing.take()
-        {
-            self.engine.bring_back(landing.payload());
+    /// Takes a chunk from where it lies. `read` is told whether it ends the message.
+    pub(super) fn take_chunk<R>(
+        &mut self,
+        read: impl FnOnce(Kind, Payload<'_>, bool) -> R,
+    ) -> Option<R> {
+        if self.engine.has_landed() {
+            return self.take(|kind, payload| read(kind, payload, true));
         }
+        if let Some(kind) = self.engine.take_chunk_elsewhere() {
+            let landing = self.landing.take()?;
+            return Some(read(kind, Payload::Here(landing.payload()), false));
+        }
+        self.engine
+            .take_chunk(|Chunk { kind, payload, fin }| read(kind, Payload::Here(payload), fin))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Link;
 use crate::drive::landing::{Landing, Payload};
-use crate::protocol::{Chunk, Kind};
+use crate::protocol::Kind;
 
 /// What there is to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,15 +46,7 @@ impl Link {
     pub fn take_chunk<R>(&self, read: impl FnOnce(Kind, Payload<'_>, bool) -> R) -> Taken<R> {
         let mut read = Some(read);
         self.enter(|open| {
-            open.bring_back();
-            let Some(read) = read.take() else { return open.taken(None) };
-            let taken = if open.engine.has_landed() {
-                open.take(|kind, payload| read(kind, payload, true))
-            } else {
-                open.engine.take_chunk(|Chunk { kind, payload, fin }| {
-                    read(kind, Payload::Here(payload), fin)
-                })
-            };
+            let taken = read.take().and_then(|read| open.take_chunk(read));
             open.taken(taken)
         })
     }
