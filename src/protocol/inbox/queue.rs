@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::cuts::Cuts;
-use crate::protocol::frame::Kind;
 use crate::protocol::no_memory::{NoMemory, make_room};
+use crate::protocol::opcode::Kind;
 
 /// What a queued message counts beyond its payload, so that empty messages cannot queue for ever.
 const MESSAGE_OVERHEAD: usize = 32;
