@@ -170,6 +170,32 @@ CONNECTION_DEFLATE = {
     ),
 }
 
+# A cut in 64 bytes, when what may land does, and a conversation that is not traced.
+LONG = receive_long(BINARY, b"0123456789abcdef" * 15, 9)
+HALF = struct.pack("!BBQ", BINARY, 127, 100_000)
+
+
+def landing(*turns: bytes, cut: int = 20, decisions: int = 0xFF) -> bytes:
+    """A conversation whose long messages land, always if nothing else is said."""
+    return bytes([cut, decisions, 0x2F]) + b"".join(turns)
+
+
+LANDING = {
+    "whole": landing(LONG, TAKE),
+    "two": landing(LONG, TAKE, LONG, TAKE),
+    "behind-one-that-waits": landing(receive(frame(TEXT, HELLO)), LONG, TAKE, TAKE),
+    "later": landing(LONG, TAKE, decisions=0x08),
+    "in-chunks": landing(receive(HALF, bytes(300)), TAKE_CHUNK, receive(bytes(200)), TAKE_CHUNK),
+    "without-an-end": landing(receive(HALF, bytes(300)), END, TAKE_CHUNK),
+    "chunk-of-a-whole": landing(LONG, TAKE_CHUNK),
+    "fault-behind": landing(LONG, receive(frame(0x83)), TAKE),
+    "close-within": landing(receive(HALF, bytes(300)), close(1000), receive(bytes(255)), WAIT, END),
+    "fragments": landing(
+        receive_long(FIRST_BINARY, b"x" * 255, 9), receive_long(LAST, b"y" * 255, 9), TAKE_CHUNK
+    ),
+    "text": landing(receive_long(TEXT, b"x" * 255, 9), TAKE),
+}
+
 # The limit, the cut, then messages that end with 0xFE.
 INFLATE = {
     "hello": b"\x01\x00" + HELLO_TWICE[0],
@@ -267,6 +293,7 @@ SEEDS_OF = {
         "compressed-ping": b"\x01\xc9\x05",
     },
     "inflate": INFLATE,
+    "landing": LANDING,
     "response": RESPONSES,
     "uri": {name: text.encode() for name, text in URIS.items()},
 }

@@ -31,6 +31,9 @@ class Client(Protocol):
     @property
     def close_code(self) -> int | None: ...
 
+    @property
+    def stats(self) -> aiowebsocket.Stats: ...
+
 
 class ByConnect:
     """The face for new code."""
@@ -54,6 +57,10 @@ class ByConnect:
     def close_code(self) -> int | None:
         return self._ws.close_code
 
+    @property
+    def stats(self) -> aiowebsocket.Stats:
+        return self._ws.stats
+
 
 class ByAioWebSocket:
     """The original's face."""
@@ -76,6 +83,11 @@ class ByAioWebSocket:
     @property
     def close_code(self) -> int | None:
         return self._aws.close_code
+
+    @property
+    def stats(self) -> aiowebsocket.Stats:
+        stats: aiowebsocket.Stats = self._aws.manipulator.stats
+        return stats
 
 
 FACES: dict[str, type[Client]] = {"connect": ByConnect, "AioWebSocket": ByAioWebSocket}

@@ -17,11 +17,25 @@ use crate::wire::{self, ClientFrame};
 /// Carries out a script twice, its bytes uncut and cut: one conversation.
 pub fn check(script: &[u8], deflates: bool, a_byte: Allowance) {
     let mut script = Script::new(script);
-    let now = Instant::now();
     let length = 1 + usize::from(script.byte() % 31);
-    let [uncut, cut] = [Cut::Uncut, Cut::Every(length)].map(|cut| {
+    compare(&script, deflates, a_byte, (Cut::Every(length), Landing::NEVER));
+}
+
+/// The same, but in the second conversation long messages may be read elsewhere.
+pub fn check_landing(script: &[u8], a_byte: Allowance) {
+    let mut script = Script::new(script);
+    let length = 1 + 64 * usize::from(script.byte());
+    let landing = Landing { decisions: script.byte(), place: Vec::new() };
+    compare(&script, false, a_byte, (Cut::Every(length), landing));
+}
+
+fn compare(script: &Script<'_>, deflates: bool, a_byte: Allowance, other: (Cut, Landing)) {
+    let now = Instant::now();
+    let said = format!("{other:?} makes another conversation of it");
+    let [usual, other] = [(Cut::Uncut, Landing::NEVER), other].map(|(cut, landing)| {
         let (mut script, effort) = (script.clone(), Effort::start());
         let mut conversation = Conversation::new(&mut script, deflates, cut, now);
+        conversation.landing = landing;
         for step in script {
             conversation.carry_out(&step);
         }
@@ -29,7 +43,23 @@ pub fn check(script: &[u8], deflates: bool, a_byte: Allowance) {
         effort.end(a_byte.times(volume));
         outcome
     });
-    assert_eq!(cut, uncut, "in pieces of {length} it is another conversation");
+    assert_eq!(other, usual, "{said}");
+}
+
+/// Where a long message is read to, and when: the decisions come round, a bit each.
+#[derive(Debug)]
+struct Landing {
+    decisions: u8,
+    place: Vec<u8>,
+}
+
+impl Landing {
+    const NEVER: Self = Self { decisions: 0, place: Vec::new() };
+
+    const fn decide(&mut self) -> bool {
+        self.decisions = self.decisions.rotate_left(1);
+        self.decisions & 1 != 0
+    }
 }
 
 /// What user and peer saw, in its order; output is apart, in one piece.
@@ -46,6 +76,7 @@ struct Conversation {
     engine: Connection,
     config: Config,
     cut: Cut,
+    landing: Landing,
     /// Whether reading pauses when the engine says so, as it does where a socket is read.
     pauses: bool,
     now: Instant,
@@ -101,6 +132,7 @@ impl Conversation {
             engine: Connection::new(&config, Box::new(keys)),
             config,
             cut,
+            landing: Landing::NEVER,
             pauses: choice & 0x40 == 0,
             now,
             seen: Vec::new(),
@@ -192,11 +224,30 @@ impl Conversation {
 
     fn feed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let room = self.engine.receive_buffer();
-            let (piece, rest) = bytes.split_at(room.len().min(bytes.len()));
-            room[..piece.len()].copy_from_slice(piece);
-            self.engine.receive_bytes(piece.len(), self.now);
-            bytes = rest;
+            let elsewhere = self.engine.landing();
+            let length = if elsewhere > 0 {
+                let piece = &bytes[..elsewhere.min(bytes.len())];
+                self.landing.place.extend_from_slice(piece);
+                self.engine.receive_elsewhere(piece.len(), self.now);
+                piece.len()
+            } else {
+                let room = self.engine.receive_buffer();
+                let piece = &bytes[..room.len().min(bytes.len())];
+                room[..piece.len()].copy_from_slice(piece);
+                self.engine.receive_bytes(piece.len(), self.now);
+                piece.len()
+            };
+            bytes = &bytes[length..];
+            self.land();
+        }
+    }
+
+    fn land(&mut self) {
+        let Some(landable) = self.engine.landable() else { return };
+        if self.landing.decide() {
+            assert!(landable.arrived.len() < landable.length);
+            self.landing.place = landable.arrived.to_vec();
+            self.engine.land();
         }
     }
 
@@ -245,15 +296,27 @@ impl Conversation {
     }
 
     fn take(&mut self) -> Option<usize> {
-        let queued = self.engine.queued();
-        let (kind, payload) = self.engine.take(|kind, bytes| (kind, bytes.to_vec()))?;
+        let (queued, has_landed) = (self.engine.queued(), self.engine.has_landed());
+        let (kind, mut payload) = self.engine.take(|kind, bytes| (kind, bytes.to_vec()))?;
+        if has_landed {
+            assert!(payload.is_empty(), "what has landed is here too");
+            payload = std::mem::take(&mut self.landing.place);
+        }
         assert_eq!(self.engine.queued(), queued - 1);
         assert!(payload.len() as u64 <= self.config.max_size);
         Some(self.keep(kind, payload, true))
     }
 
     fn take_chunk(&mut self) -> Option<usize> {
+        if self.engine.has_landed() {
+            return self.take();
+        }
         let expected = self.engine.has_chunk();
+        if let Some(kind) = self.engine.take_chunk_elsewhere() {
+            assert!(expected);
+            let part = std::mem::take(&mut self.landing.place);
+            return Some(self.keep(kind, part, false));
+        }
         let chunk = self.engine.take_chunk(|chunk| (chunk.kind, chunk.payload.to_vec(), chunk.fin));
         assert_eq!(chunk.is_some(), expected);
         let (kind, payload, fin) = chunk?;

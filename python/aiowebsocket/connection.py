@@ -138,8 +138,8 @@ class ClientConnection(_core.ClientConnection):
     async def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[str | bytes]:
         """Receive the next message in parts, each as soon as it arrives.
 
-        A part ends where the network or the peer's fragments happened to end, but never within a
-        code point of text.
+        A part is a fragment of the peer's (RFC 6455 5.4) or, where its end has not arrived, what
+        has; text is cut between two code points, and an empty fragment gives no part.
 
         Args:
             decode: As in `recv`.

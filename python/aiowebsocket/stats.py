@@ -20,7 +20,8 @@ class Stats(Value):
             (RFC 7692): 1.0 without compression.
         compression_ratio_sent: The same for messages sent.
         queued_messages: Messages that wait to be received.
-        queued_bytes: What these count against `max_buffered`: their bytes, and 32 for each.
+        queued_bytes: What these count against `max_buffered`: their bytes, 32 for each, and for
+            each fragment but the last as many as its length takes: one for less than 128.
         dropped_messages: Messages that were not kept, as `overflow` says.
         write_backlog: Bytes of output that the network has not taken.
         latency: Seconds that the last answered ping took for its round trip; 0 before the first.

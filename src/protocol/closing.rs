@@ -19,7 +19,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::close::{Close, CloseCode};
+use super::close::Close;
+use super::close_code::CloseCode;
 use super::failure::Failure;
 use super::timers::{Timer, Timers, after};
 

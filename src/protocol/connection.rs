@@ -15,10 +15,11 @@ use super::error::ProtocolError;
 use super::event::{Chunk, Event};
 use super::events::Events;
 use super::failure::Failure;
-use super::frame::{Kind, MAX_CONTROL_PAYLOAD, Mark, Opcode};
+use super::frame::{MAX_CONTROL_PAYLOAD, Mark};
 use super::inbox::{Inbox, Overflow, Queue};
 use super::keepalive::{Due, Keepalive};
 use super::no_memory::NoMemory;
+use super::opcode::{Kind, Opcode};
 use super::outbox::{MaskKeys, Outbox, Write};
 use super::pings::Pings;
 use super::send_error::SendError;
@@ -257,9 +258,10 @@ impl Connection {
         self.receive_bytes(0, now);
     }
 
-    /// Brings what has been read there here, and the rest is to come here: for whoever takes chunks.
-    pub fn bring_back(&mut self, part: &[u8]) {
-        self.inbox.bring_back(part);
+    /// What has been read there is taken as a chunk, and the rest of the message is to come here: gives its
+    /// kind, or nothing where there is no such part.
+    pub fn take_chunk_elsewhere(&mut self) -> Option<Kind> {
+        self.inbox.take_chunk_elsewhere()
     }
 
     pub fn poll_event(&mut self) -> Option<Event> {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::close::CloseCode;
-use super::frame::Opcode;
+use super::close_code::CloseCode;
+use super::opcode::Opcode;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProtocolError {

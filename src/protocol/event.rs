@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::frame::{FrameRecord, Kind};
+use super::frame::FrameRecord;
+use super::opcode::Kind;
 
 #[derive(Debug, PartialEq)]
 pub enum Event {

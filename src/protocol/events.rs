@@ -63,7 +63,7 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::frame::Opcode;
+    use crate::protocol::opcode::Opcode;
 
     fn frames(events: &mut Events, count: usize) {
         for _ in 0..count {

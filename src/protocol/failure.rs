@@ -4,7 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::close::{Close, CloseCode};
+use super::close::Close;
+use super::close_code::CloseCode;
 use super::error::ProtocolError;
 use super::no_memory::NoMemory;
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::error::ProtocolError;
 use super::no_memory::{NoMemory, reserve};
+use super::opcode::Opcode;
 use super::{mask, work};
 
 /// The longest payload of a control frame (RFC 6455 5.5).
@@ -11,76 +12,6 @@ pub(super) const MAX_CONTROL_PAYLOAD: usize = 125;
 
 /// The longest header of a frame of ours.
 pub(super) const MAX_HEADER: usize = 14;
-
-/// The type of a message (RFC 6455 5.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Text,
-    Binary,
-}
-
-impl Kind {
-    /// What bytes of unstated type may be sent as: text where they are valid UTF-8. The first part of
-    /// a message may end within a code point.
-    #[must_use]
-    pub fn of_bytes(payload: &[u8], whole: bool) -> Self {
-        match simdutf8::compat::from_utf8(payload) {
-            Ok(_) => Self::Text,
-            Err(error) if !whole && error.error_len().is_none() => Self::Text,
-            Err(_) => Self::Binary,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opcode {
-    Continuation = 0x0,
-    Text = 0x1,
-    Binary = 0x2,
-    Close = 0x8,
-    Ping = 0x9,
-    Pong = 0xA,
-}
-
-impl Opcode {
-    fn parse(bits: u8) -> Result<Self, ProtocolError> {
-        match bits {
-            0x0 => Ok(Self::Continuation),
-            0x1 => Ok(Self::Text),
-            0x2 => Ok(Self::Binary),
-            0x8 => Ok(Self::Close),
-            0x9 => Ok(Self::Ping),
-            0xA => Ok(Self::Pong),
-            reserved => Err(ProtocolError::ReservedOpcode(reserved)),
-        }
-    }
-
-    pub(super) const fn is_control(self) -> bool {
-        self as u8 & 0x8 != 0
-    }
-}
-
-impl From<Kind> for Opcode {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Text => Self::Text,
-            Kind::Binary => Self::Binary,
-        }
-    }
-}
-
-impl fmt::Display for Opcode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Continuation => "continuation",
-            Self::Text => "text",
-            Self::Binary => "binary",
-            Self::Close => "Close",
-            Self::Ping => "Ping",
-            Self::Pong => "Pong",
-        })
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
@@ -107,7 +38,8 @@ impl Header {
         if reserved != 0 {
             return Err(ProtocolError::ReservedBits(reserved >> 4));
         }
-        let opcode = Opcode::parse(first & 0x0F)?;
+        let bits = first & 0x0F;
+        let opcode = Opcode::parse(bits).ok_or(ProtocolError::ReservedOpcode(bits))?;
         if compressed && !matches!(opcode, Opcode::Text | Opcode::Binary) {
             return Err(ProtocolError::CompressedFrame(opcode));
         }

@@ -1,7 +1,8 @@
 //! What only a fuzzer sees of the engine: one frame's header by itself, and the work that was done.
 
 use super::error::ProtocolError;
-use super::frame::{self, Opcode};
+use super::frame;
+use super::opcode::Opcode;
 use super::work;
 
 #[derive(Debug, PartialEq, Eq)]

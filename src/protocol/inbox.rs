@@ -6,19 +6,21 @@
 //! control frames' meaning, of closing or of time.
 
 mod buffer;
+mod cuts;
 mod landing;
 mod queue;
+mod taking;
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
 use std::time::Instant;
 
 use super::deflate::Inflater;
 use super::error::ProtocolError;
 use super::failure::Failure;
-use super::frame::{Header, Kind, MAX_CONTROL_PAYLOAD, Opcode};
+use super::frame::{Header, MAX_CONTROL_PAYLOAD};
 use super::no_memory::NoMemory;
+use super::opcode::{Kind, Opcode};
 use super::stats::Traffic;
 use super::work;
 use buffer::{Buffer, InflateError};
@@ -52,6 +54,10 @@ struct Assembly {
     fragments: u64,
     /// Payload the user has taken as chunks before the end of the message.
     streamed: u64,
+    /// Up to where the ends of its fragments are known, and how many bytes the queue's record of those has
+    /// that are not taken.
+    cut_at: u64,
+    cuts: usize,
     /// So much lies where the user gets it from, and the rest is read there: see `landing`.
     landed: Option<u64>,
     frame: Option<DataFrame>,
@@ -169,6 +175,10 @@ impl Inbox {
         while !self.queue.ends_all()
             && let Some((kind, size, length)) = self.whole_message()
         {
+            // Where there is no room, `next_frame` says so.
+            if self.queue.provide().is_err() {
+                return;
+            }
             let live = self.live();
             self.buffer.pass(size);
             self.buffer.begin_message(length as u64, live);
@@ -178,7 +188,7 @@ impl Inbox {
                 return;
             }
             self.traffic.payload += length as u64;
-            self.enqueue(Queued { kind, start, length, begun: false, landed: false }, 0);
+            self.enqueue(Queued { kind, start, length, cuts: 0, begun: false, landed: false }, 0);
         }
     }
 
@@ -206,62 +216,6 @@ impl Inbox {
 
     pub(super) fn unparsed(&self) -> usize {
         self.buffer.unparsed().len()
-    }
-
-    /// Takes the oldest whole message. The slice lives in the buffer: copy it once, to where it goes. Of a
-    /// message that has landed nothing is here.
-    pub(super) fn take<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> R) -> Option<R> {
-        let taken = self.try_take(|kind, payload| Ok::<R, Infallible>(read(kind, payload)))?;
-        let Ok(taken) = taken;
-        Some(taken)
-    }
-
-    /// `take`, but a message that `read` fails with stays where it is.
-    pub(super) fn try_take<R, E>(
-        &mut self,
-        read: impl FnOnce(Kind, &[u8]) -> Result<R, E>,
-    ) -> Option<Result<R, E>> {
-        let message = self.queue.front()?;
-        let here = if message.landed { 0 } else { message.length };
-        let end = message.start + here as u64;
-        let result = read(message.kind, self.buffer.payload(message.start, end));
-        if result.is_err() {
-            return Some(result);
-        }
-        self.taken_at = self.queue.pop().and_then(|(_, at)| at);
-        if self.queue.is_empty() {
-            self.settle();
-        }
-        Some(result)
-    }
-
-    /// Takes what has arrived of the oldest message, whole or not; the flag says whether it ends it.
-    /// A chunk of text is cut between code points.
-    pub(super) fn take_chunk<R>(&mut self, read: impl FnOnce(Kind, &[u8], bool) -> R) -> Option<R> {
-        if !self.queue.is_empty() {
-            return self.take(|kind, bytes| read(kind, bytes, true));
-        }
-        let until = self.chunk_end()?;
-        let message = self.message.as_mut()?;
-        let start = message.start;
-        message.start = until;
-        message.streamed += until - start;
-        self.taken_at = self.queue.arriving_at();
-        let kind = message.kind;
-        Some(read(kind, self.buffer.payload(start, until), false))
-    }
-
-    /// Whether `take_chunk` would give something, after `bring_back`.
-    pub(super) fn has_chunk(&self) -> bool {
-        !self.queue.is_empty() || self.has_part_elsewhere() || self.chunk_end().is_some()
-    }
-
-    /// Up to where the message under assembly can be handed out, if there is anything new of it.
-    fn chunk_end(&self) -> Option<u64> {
-        let message = self.message.as_ref()?;
-        let text = message.kind == Kind::Text;
-        let until = if text { message.validated } else { self.buffer.payload_end() };
-        (until > message.start).then_some(until)
     }
 
     /// Forgets the newest whole message, and passes over all that come after it.
@@ -357,6 +311,8 @@ impl Inbox {
             announced: 0,
             fragments: 0,
             streamed: 0,
+            cut_at: start,
+            cuts: 0,
             landed: None,
             frame: None,
         });
@@ -387,7 +343,10 @@ impl Inbox {
         };
         let end = self.buffer.payload_end();
         if frame.fin {
+            self.queue.provide()?;
             self.complete_message();
+        } else {
+            self.cut()?;
         }
         let payload = self.buffer.payload(start, end);
         Ok(Some(Arrival { opcode: frame.opcode, fin: frame.fin, compressed, payload }))
@@ -457,10 +416,10 @@ impl Inbox {
         let end = self.buffer.payload_end();
         if let Some(message) = self.message.take().filter(|_| !self.discarding) {
             self.traffic.payload += message.announced;
-            let Assembly { kind, start, streamed, landed, .. } = message;
+            let Assembly { kind, start, streamed, cuts, landed, .. } = message;
             let length = usize::try_from(landed.unwrap_or(end - start)).unwrap_or(usize::MAX);
             let (begun, landed) = (streamed > 0, landed.is_some());
-            self.enqueue(Queued { kind, start, length, begun, landed }, streamed);
+            self.enqueue(Queued { kind, start, length, cuts, begun, landed }, streamed);
         }
     }
 

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod close;
+mod close_code;
 mod closing;
 mod config;
 mod connection;
@@ -22,6 +23,7 @@ mod inbox;
 mod keepalive;
 mod mask;
 mod no_memory;
+mod opcode;
 mod outbox;
 mod pings;
 mod send_error;
@@ -29,15 +31,17 @@ mod stats;
 mod timers;
 mod work;
 
-pub use close::{Close, CloseCode};
+pub use close::Close;
+pub use close_code::CloseCode;
 pub use closing::{Phase, Side};
 pub use config::Config;
 pub use connection::Connection;
 pub use error::ProtocolError;
 pub use event::{Chunk, Event};
 pub use failure::Failure;
-pub use frame::{FrameRecord, Kind, Opcode};
+pub use frame::FrameRecord;
 pub use inbox::{Landable, Overflow};
+pub use opcode::{Kind, Opcode};
 pub use outbox::MaskKeys;
 pub use send_error::SendError;
 pub use stats::{RoundTrips, Stats, Traffic};

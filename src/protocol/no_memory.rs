@@ -1,5 +1,7 @@
 //! Room whose size a peer or a user chooses: that there is none is an error, and ends no process.
 
+use std::collections::VecDeque;
+
 /// So many bytes could not be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoMemory(pub(super) usize);
@@ -21,6 +23,20 @@ pub(super) fn reserve_exact(bytes: &mut Vec<u8>, more: usize) -> Result<(), NoMe
         return Ok(());
     }
     Err(NoMemory(length))
+}
+
+/// Makes room at the end of a queue for so many more.
+#[inline]
+pub(super) fn make_room<T>(queue: &mut VecDeque<T>, more: usize) -> Result<(), NoMemory> {
+    if queue.capacity() - queue.len() >= more { Ok(()) } else { grow(queue, more) }
+}
+
+#[cold]
+fn grow<T>(queue: &mut VecDeque<T>, more: usize) -> Result<(), NoMemory> {
+    let bytes = queue.len().saturating_add(more).saturating_mul(size_of::<T>());
+    let has_room = may_have(bytes)
+        && (queue.try_reserve(more).is_ok() || queue.try_reserve_exact(more).is_ok());
+    if has_room { Ok(()) } else { Err(NoMemory(bytes)) }
 }
 
 #[cfg(not(test))]

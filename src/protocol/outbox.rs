@@ -6,9 +6,10 @@
 use std::fmt;
 
 use super::deflate::{Deflate, Deflater};
-use super::frame::{self, Kind, Mark, Opcode};
+use super::frame::{self, Mark};
 use super::mask;
 use super::no_memory::{NoMemory, reserve_exact};
+use super::opcode::{Kind, Opcode};
 use super::stats::Traffic;
 use super::work;
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MANY = 1_000_000
 BATCH = 10_000
+PONGS = 100_000_000  # bytes of them, headers included
 SMALL = 60_000  # a message that fits a read many times
 MEGABYTE = 2**20
 
@@ -91,7 +92,7 @@ def pongs_behind_an_unread_message(session: Session) -> None:
 
 def pongs_of_100_megabytes(session: Session) -> None:
     session.open()
-    for _ in range(80):
+    for _ in range(PONGS // (125 * BATCH)):
         session.send(frames.pong(bytes(123)) * BATCH)
     end_well(session)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from . import memory
-from .attacks import ATTACKS, LIMITS, MIB, Attack
+from .attacks import ATTACKS, MIB, Attack
 from .victim import under_attack
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import aiowebsocket
 from faces import FACES, Client
 
+from . import floods
 from .attacker import port_name
 from .attacks import ABORTED, LIMITS, Attack
 from .floods import greeting
@@ -37,7 +38,7 @@ OPEN_TIMEOUT = 2.0
 # The server's answer to Close is to have come in time though the machine stands still for a while.
 CLOSE_TIMEOUT, CLOSE_TIMEOUT_WITHOUT_ANSWER = 5.0, 1.0
 QUIET_WITHIN = 1.0
-BLOCKED_FOR = 20.0
+BLOCKED_FOR = 40.0
 CHUNK = bytes(2**16)
 
 
@@ -163,16 +164,16 @@ async def close_at_once(client: Client) -> str:
 
 
 async def block_and_log(client: Client) -> str:
-    """Log each frame, and hold up the loop that would log while there is anything to log."""
+    """Log each frame, and hold up the loop that would log until the lifeline has read them all."""
     logger = logging.getLogger("aiowebsocket")
     logger.addHandler(logging.NullHandler())
     logger.setLevel(logging.DEBUG)
     await client.open()
-    used, end = -1.0, time.monotonic() + BLOCKED_FOR
-    while time.process_time() - used > 0.005 and time.monotonic() < end:
-        used = time.process_time()
-        # Longer than the lifeline leaves a loop alone.
-        time.sleep(1.5)  # noqa: ASYNC251
+    end = time.monotonic() + BLOCKED_FOR
+    while client.stats.wire_bytes_received < floods.PONGS and time.monotonic() < end:
+        time.sleep(0.1)  # noqa: ASYNC251
+    if client.stats.wire_bytes_received < floods.PONGS or not client.stats.takeovers:
+        return f"blocked in vain: {client.stats}"
     return await close(client)
 
 

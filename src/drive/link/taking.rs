@@ -1,11 +1,9 @@
 //! What comes in: messages that have arrived, whole or in parts, and where a long one is read to.
 
-use std::convert::Infallible;
-
 use super::Link;
 use crate::drive::landing::{Landing, Payload};
 use crate::drive::open::Taken;
-use crate::protocol::{Chunk, Kind};
+use crate::protocol::Kind;
 
 impl Link {
     /// Takes the oldest message: `read` makes the one copy of its payload. Where it fails, nothing has been
@@ -48,16 +46,7 @@ impl Link {
     pub fn take_chunk<R>(&self, read: impl FnOnce(Kind, Payload<'_>, bool) -> R) -> Taken<R> {
         let mut read = Some(read);
         self.enter(|open| {
-            open.bring_back();
-            let Some(read) = read.take() else { return open.taken(None) };
-            let taken = if open.engine.has_landed() {
-                let all = |kind, payload: Payload<'_>| Ok(read(kind, payload, true));
-                open.take(all).and_then(Result::<_, Infallible>::ok)
-            } else {
-                open.engine.take_chunk(|Chunk { kind, payload, fin }| {
-                    read(kind, Payload::Here(payload), fin)
-                })
-            };
+            let taken = read.take().and_then(|read| open.take_chunk(read));
             open.taken(taken)
         })
     }

@@ -1,12 +1,14 @@
 //! What of a link's input is read to another place. Over TLS the payload comes out of rustls, so nothing
 //! lands there.
 
+use std::convert::Infallible;
+
 use rustix::net::RecvFlags;
 
 use super::Open;
 use crate::drive::landing::{LONG_SHARE, Landing, Payload};
 use crate::drive::stream::{Received, Stream};
-use crate::protocol::{Kind, Landable};
+use crate::protocol::{Chunk, Kind, Landable};
 
 impl Open {
     /// Reads the rest of the message of that length to this place, if it is still under way.
@@ -64,12 +66,20 @@ impl Open {
         }
     }
 
-    /// Who takes a message in chunks gets what has landed of it too.
-    pub(in crate::drive) fn bring_back(&mut self) {
-        if self.engine.has_part_elsewhere()
-            && let Some(landing) = self.landing.take()
-        {
-            self.engine.bring_back(landing.payload());
+    /// Takes a chunk from where it lies. `read` is told whether it ends the message.
+    pub(in crate::drive) fn take_chunk<R>(
+        &mut self,
+        read: impl FnOnce(Kind, Payload<'_>, bool) -> R,
+    ) -> Option<R> {
+        if self.engine.has_landed() {
+            let all = |kind, payload: Payload<'_>| Ok(read(kind, payload, true));
+            return self.take(all).and_then(Result::<_, Infallible>::ok);
         }
+        if let Some(kind) = self.engine.take_chunk_elsewhere() {
+            let landing = self.landing.take()?;
+            return Some(read(kind, Payload::Here(landing.payload()), false));
+        }
+        self.engine
+            .take_chunk(|Chunk { kind, payload, fin }| read(kind, Payload::Here(payload), fin))
     }
 }

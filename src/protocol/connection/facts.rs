@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::Connection;
-use crate::protocol::close::{Close, CloseCode};
+use crate::protocol::close::Close;
+use crate::protocol::close_code::CloseCode;
 use crate::protocol::closing::{Phase, Side};
 use crate::protocol::failure::Failure;
 use crate::protocol::inbox::Landable;

@@ -146,21 +146,6 @@ impl Buffer {
         Ok(())
     }
 
-    /// Takes a payload, or the beginning of one, that did not come through here. Nothing is unparsed.
-    pub(super) fn put(&mut self, payload: &[u8], live: u64) -> Result<(), NoMemory> {
-        debug_assert_eq!(self.parsed, self.end);
-        work::count(payload.len());
-        if let Some(store) = &mut self.apart {
-            return store.append(payload, live, 0);
-        }
-        self.make_room(Some(live), 0)?;
-        grow(&mut self.wire, self.assembled, payload.len(), LARGE)?;
-        let end = self.assembled + payload.len();
-        self.wire[self.assembled..end].copy_from_slice(payload);
-        (self.assembled, self.parsed, self.end) = (end, end, end);
-        Ok(())
-    }
-
     /// Inflates unparsed bytes behind the message that began at `start`, which may grow by `most`.
     pub(super) fn inflate(
         &mut self,

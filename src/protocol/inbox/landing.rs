@@ -61,15 +61,12 @@ impl Inbox {
         self.message.as_ref().is_some_and(|message| message.landed.is_some_and(|landed| landed > 0))
     }
 
-    /// The part that lies elsewhere is brought here, and the rest will come here.
-    pub(in crate::protocol) fn bring_back(&mut self, part: &[u8]) {
-        let live = self.live();
-        let Some(message) = &mut self.message else { return };
-        debug_assert_eq!(message.landed, Some(part.len() as u64));
-        message.landed = None;
-        if let Err(error) = self.buffer.put(part, live.unwrap_or(message.start)) {
-            self.exhausted = Some(error);
-        }
+    /// The part that lies elsewhere is taken there as a chunk, and the rest will come here.
+    pub(in crate::protocol) fn take_chunk_elsewhere(&mut self) -> Option<Kind> {
+        let message = self.message.as_mut()?;
+        message.streamed += message.landed.take_if(|landed| *landed > 0)?;
+        self.taken_at = self.queue.arriving_at();
+        Some(message.kind)
     }
 
     /// Whether the oldest message lies elsewhere; `take` then shows nothing of it.

@@ -1,10 +1,12 @@
 //! Whole messages that wait for the user, and what becomes of one that finds no room. Knows where their
-//! payloads lie, and nothing of the bytes.
+//! payloads lie and where their fragments end, and nothing of the bytes.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::protocol::frame::Kind;
+use super::cuts::Cuts;
+use crate::protocol::no_memory::{NoMemory, make_room};
+use crate::protocol::opcode::Kind;
 
 /// What a queued message counts beyond its payload, so that empty messages cannot queue for ever.
 const MESSAGE_OVERHEAD: usize = 32;
@@ -26,10 +28,26 @@ pub(super) struct Queued {
     pub(super) kind: Kind,
     pub(super) start: u64,
     pub(super) length: usize,
+    /// How many bytes the ends of its fragments take.
+    pub(super) cuts: usize,
     /// The user has taken a part of it already.
     pub(super) begun: bool,
     /// It lies elsewhere: its start is where the next payload begins.
     pub(super) landed: bool,
+}
+
+impl Queued {
+    const fn weight(&self) -> usize {
+        self.length + self.cuts + MESSAGE_OVERHEAD
+    }
+}
+
+/// A fragment of a message.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) kind: Kind,
+    pub(super) start: u64,
+    pub(super) length: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +59,8 @@ struct Arrival {
 #[derive(Debug)]
 pub(in crate::protocol) struct Queue {
     messages: VecDeque<Queued>,
+    /// Those of the messages, and behind them those of the one whose end has not arrived.
+    cuts: Cuts,
     /// When how many of them arrived, those of one read together: the newest, and before them the others.
     newest: Arrival,
     older: VecDeque<Arrival>,
@@ -52,9 +72,10 @@ pub(in crate::protocol) struct Queue {
 }
 
 impl Queue {
-    pub(in crate::protocol) const fn new(bound: usize, overflow: Overflow) -> Self {
+    pub(in crate::protocol) fn new(bound: usize, overflow: Overflow) -> Self {
         Self {
             messages: VecDeque::new(),
+            cuts: Cuts::default(),
             newest: Arrival { count: 0, at: None },
             older: VecDeque::new(),
             bytes: 0,
@@ -112,6 +133,10 @@ impl Queue {
     pub(super) fn arrive(&mut self, now: Instant) {
         let at = Some(now);
         if self.newest.at != at && self.newest.count > 0 {
+            if make_room(&mut self.older, 1).is_err() {
+                // Then they count as having come with those before them.
+                return;
+            }
             self.older.push_back(self.newest);
             self.newest.count = 0;
         }
@@ -123,11 +148,49 @@ impl Queue {
         self.newest.at
     }
 
+    /// Makes room for another message.
+    #[inline]
+    pub(super) fn provide(&mut self) -> Result<(), NoMemory> {
+        make_room(&mut self.messages, 1)
+    }
+
+    /// Another cut of the message whose end has not arrived: says how many bytes it takes.
+    pub(super) fn cut(&mut self, length: u64) -> Result<usize, NoMemory> {
+        self.cuts.push(length)
+    }
+
+    /// How far the first cut of the oldest message is from where that begins.
+    pub(super) fn first_cut(&self) -> Option<u64> {
+        self.cuts.first().map(|(length, _)| length)
+    }
+
+    /// Forgets the first cut, of a message whose end has not arrived: says how many bytes it took.
+    pub(super) fn pass_cut(&mut self) -> usize {
+        let size = self.cuts.first().map_or(0, |(_, size)| size);
+        self.cuts.drop_oldest(size);
+        size
+    }
+
+    /// Takes the oldest message's first fragment, where there is more of it.
+    pub(super) fn take_part(&mut self) -> Option<(Part, Option<Instant>)> {
+        let message = self.messages.front_mut().filter(|message| message.cuts > 0)?;
+        let (length, size) = self.cuts.first()?;
+        let length = usize::try_from(length).ok().filter(|length| *length < message.length)?;
+        let part = Part { kind: message.kind, start: message.start, length };
+        message.start += length as u64;
+        message.length -= length;
+        message.cuts -= size;
+        message.begun = true;
+        self.cuts.drop_oldest(size);
+        self.lighten(length + size);
+        Some((part, self.older.front().unwrap_or(&self.newest).at))
+    }
+
     /// Gives the message back that is not kept; the newest one is kept in any case where it is alone, or
     /// where the user has a part of it.
     #[inline]
     pub(super) fn push(&mut self, message: Queued) -> Option<Queued> {
-        if self.bytes + message.length + MESSAGE_OVERHEAD > self.bound {
+        if self.bytes + message.weight() > self.bound {
             return self.push_beyond(message);
         }
         self.append(message);
@@ -136,7 +199,7 @@ impl Queue {
 
     #[inline]
     fn append(&mut self, message: Queued) {
-        self.bytes += message.length + MESSAGE_OVERHEAD;
+        self.bytes += message.weight();
         self.messages.push_back(message);
         self.newest.count += 1;
     }
@@ -153,6 +216,7 @@ impl Queue {
         let first_is_begun = self.messages.front().is_some_and(|first| first.begun);
         let refused = self.overflow == Overflow::DropNewest || first_is_begun;
         if refused && !message.begun && !self.is_empty() {
+            self.cuts.drop_newest(message.cuts);
             self.dropped += 1;
             return Some(message);
         }
@@ -168,10 +232,10 @@ impl Queue {
     #[inline]
     pub(super) fn pop(&mut self) -> Option<(Queued, Option<Instant>)> {
         let message = self.messages.pop_front()?;
-        self.bytes -= message.length + MESSAGE_OVERHEAD;
-        if self.paused {
-            self.update_paused();
+        if message.cuts > 0 {
+            self.cuts.drop_oldest(message.cuts);
         }
+        self.lighten(message.weight());
         let arrival = self.older.front_mut().unwrap_or(&mut self.newest);
         arrival.count -= 1;
         let (at, last) = (arrival.at, arrival.count == 0);
@@ -183,7 +247,8 @@ impl Queue {
 
     pub(super) fn drop_newest(&mut self) {
         if let Some(message) = self.messages.pop_back() {
-            self.bytes -= message.length + MESSAGE_OVERHEAD;
+            self.bytes -= message.weight();
+            self.cuts.drop_newest(message.cuts);
             self.dropped += 1;
             if self.newest.count > 0 {
                 self.newest.count -= 1;
@@ -193,6 +258,15 @@ impl Queue {
                     self.older.pop_back();
                 }
             }
+        }
+    }
+
+    /// So many bytes are taken.
+    #[inline]
+    fn lighten(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        if self.paused {
+            self.update_paused();
         }
     }
 
@@ -208,7 +282,7 @@ mod tests {
     use super::*;
 
     fn message(start: u64, begun: bool) -> Queued {
-        Queued { kind: Kind::Binary, start, length: 68, begun, landed: false }
+        Queued { kind: Kind::Binary, start, length: 68, cuts: 0, begun, landed: false }
     }
 
     /// Which messages are left of five, of which two have room.

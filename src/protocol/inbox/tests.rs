@@ -31,6 +31,11 @@ fn take(inbox: &mut Inbox) -> Option<(Kind, Vec<u8>)> {
     inbox.take(|kind, bytes| (kind, bytes.to_vec()))
 }
 
+/// All that can be taken in parts.
+fn chunks(inbox: &mut Inbox) -> Vec<Vec<u8>> {
+    std::iter::from_fn(|| inbox.take_chunk(|_, bytes, _| bytes.to_vec())).collect()
+}
+
 fn holds_nothing(inbox: &mut Inbox) -> bool {
     let (held, mut given) = (inbox.buffer.held(), 0);
     inbox.reclaim(|buffer| given += buffer.len());
@@ -118,6 +123,106 @@ fn chunks_come_before_the_message_ends_and_cut_text_between_code_points() {
     assert_eq!(chunk(&[0xA9]), Some(("é".into(), false)));
     assert_eq!(chunk(&[0x80, 1, b'z']), Some(("z".into(), true)));
     assert_eq!(chunk(&[0x81, 0]), Some((String::new(), true)));
+}
+
+#[test]
+fn a_queued_message_is_taken_fragment_by_fragment_and_counts_what_is_left() {
+    let mut inbox = Inbox::new(1 << 20, None, unbounded());
+    let long = [7; 125];
+    let mut wire = frame(0x02, b"ab");
+    for payload in [&b""[..], b"c", &long, &long, &long] {
+        wire.extend(frame(0x00, payload));
+    }
+    wire.extend([frame(0x80, b""), frame(0x82, b"next")].concat());
+    feed(&mut inbox, &wire).unwrap();
+    let mut next = || {
+        let counted = inbox.queue().bytes();
+        let chunk = inbox.take_chunk(|_, bytes, fin| (bytes.len(), fin)).unwrap();
+        (counted, chunk)
+    };
+    // The ends of five fragments take a byte each, and the next message counts 36.
+    let left = 32 + 36 + 2 + 1 + 3 * 125 + 5;
+    assert_eq!(next(), (left, (2, false)));
+    assert_eq!(next(), (left - 3, (1, false)));
+    assert_eq!(next(), (left - 3 - 2, (125, false)));
+    assert_eq!(next(), (left - 3 - 2 - 126, (125, false)));
+    assert_eq!(next(), (left - 3 - 2 - 2 * 126, (125, true)));
+    assert_eq!(next(), (36, (4, true)));
+    assert_eq!(inbox.queue().bytes(), 0);
+    assert!(holds_nothing(&mut inbox));
+}
+
+#[test]
+fn fragments_that_came_together_with_the_beginning_of_another_come_one_by_one() {
+    let mut inbox = Inbox::new(1024, None, unbounded());
+    let mut wire = [frame(0x01, b"a"), frame(0x00, "é".as_bytes()), frame(0x00, b"b\xC3")].concat();
+    wire.extend([0x00, 4, 0xA9, b'c']);
+    feed(&mut inbox, &wire).unwrap();
+    assert_eq!(chunks(&mut inbox), [&b"a"[..], "é".as_bytes(), b"b", "éc".as_bytes()]);
+    feed(&mut inbox, &[&b"de"[..], &frame(0x80, b"f")].concat()).unwrap();
+    assert_eq!(chunks(&mut inbox), [b"de", &b"f"[..]]);
+    assert!(holds_nothing(&mut inbox));
+}
+
+#[test]
+fn a_message_that_is_dropped_takes_the_ends_of_its_fragments_along() {
+    let message = |first: &[u8]| [frame(0x02, first), frame(0x80, b"end")].concat();
+    for (overflow, kept) in [(Overflow::DropOldest, [3, 4]), (Overflow::DropNewest, [1, 2])] {
+        let mut inbox = Inbox::new(1024, None, Queue::new(100, overflow));
+        for length in 1..=4 {
+            feed(&mut inbox, &message(&vec![b'x'; length])).unwrap();
+        }
+        let lengths = chunks(&mut inbox).into_iter().map(|chunk| chunk.len());
+        assert_eq!(lengths.collect::<Vec<_>>(), [kept[0], 3, kept[1], 3]);
+        assert_eq!(inbox.queue().bytes(), 0);
+    }
+}
+
+#[test]
+fn without_memory_for_the_ends_of_fragments_the_connection_fails_and_nothing_is_lost() {
+    let mut inbox = Inbox::new(1 << 20, None, unbounded());
+    let wire = [frame(0x02, b"a"), frame(0x00, b"b").repeat(1000)].concat();
+    inbox.spare()[..wire.len()].copy_from_slice(&wire);
+    inbox.received(wire.len());
+    let failure = no_memory::beyond(500, || {
+        loop {
+            match inbox.next_frame() {
+                Ok(Some(_)) => {}
+                Ok(None) => return None,
+                Err(failure) => return Some(failure),
+            }
+        }
+    });
+    assert!(matches!(failure, Some(Failure::NoMemory(_))), "{failure:?}");
+    inbox.stop();
+    assert!(chunks(&mut inbox).concat().starts_with(b"abbbbb"));
+}
+
+#[test]
+fn without_memory_for_one_message_more_the_connection_fails_and_those_before_are_kept() {
+    for first in [0x82, 0xC2] {
+        let mut inbox =
+            if first == 0x82 { Inbox::new(1024, None, unbounded()) } else { inflating(1024) };
+        let payload = deflater().compress(b"message", true).unwrap().to_vec();
+        let wire = frame(first, &payload).repeat(1000);
+        inbox.spare()[..wire.len()].copy_from_slice(&wire);
+        inbox.received(wire.len());
+        let failure = no_memory::beyond(4000, || {
+            inbox.queue_whole_messages();
+            loop {
+                match inbox.next_frame() {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return None,
+                    Err(failure) => return Some(failure),
+                }
+            }
+        });
+        assert!(matches!(failure, Some(Failure::NoMemory(_))), "{failure:?}");
+        inbox.stop();
+        let queued = inbox.queued();
+        assert!((50..1000).contains(&queued), "{queued}");
+        assert_eq!(std::iter::from_fn(|| take(&mut inbox)).count(), queued);
+    }
 }
 
 #[test]
@@ -306,8 +411,7 @@ fn what_comes_before_malformed_data_can_be_taken_however_it_was_cut() {
         let error = wire.chunks(cut).find_map(|piece| feed(&mut inbox, piece).err());
         assert_eq!(error, Some(ProtocolError::MalformedDeflate));
         inbox.stop();
-        let chunk = inbox.take_chunk(|_, bytes, fin| (bytes.to_vec(), fin));
-        assert_eq!(chunk, Some(("Helh".into(), false)), "{cut}");
+        assert_eq!(chunks(&mut inbox).concat(), b"Helh", "{cut}");
     }
 }
 

@@ -73,8 +73,11 @@ impl User {
 
     fn take_chunk(&mut self) {
         if self.engine.has_part_elsewhere() {
-            self.engine.bring_back(&self.place);
+            assert_eq!(self.engine.take_chunk_elsewhere(), Some(Kind::Binary));
+            self.chunks.append(&mut self.place);
+            return;
         }
+        assert_eq!(self.engine.take_chunk_elsewhere(), None);
         assert!(self.engine.queued() > 0 || self.engine.landing() == 0);
         if !self.engine.has_landed() {
             let chunks = &mut self.chunks;

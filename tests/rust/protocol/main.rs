@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod chunks;
 mod deflate;
 mod landing;
 mod overflow;
@@ -10,8 +11,7 @@ mod time;
 use std::time::{Duration, Instant};
 
 use aiowebsocket::protocol::{
-    Chunk, Close, CloseCode, Config, Connection, Event, Failure, Kind, Overflow, Phase,
-    ProtocolError,
+    Close, CloseCode, Config, Connection, Event, Failure, Kind, Overflow, Phase, ProtocolError,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -198,36 +198,6 @@ proptest! {
         let whole = run_on(closing(), &[&bytes], false);
         prop_assert_eq!(&run_on(closing(), &pieces(&bytes, &cuts), false), &whole);
         prop_assert_eq!(&run_on(closing(), &pieces(&bytes, &[1]), false), &whole);
-    }
-
-    #[test]
-    fn chunks_put_together_are_the_message(
-        payloads in vec(vec("[a-zé€😀]{0,60}", 1..6), 1..6),
-        cuts in vec(1usize..30, 1..10),
-    ) {
-        let (mut engine, now) = (connection(), Instant::now());
-        let mut bytes = Vec::new();
-        for fragments in &payloads {
-            let last = fragments.len() - 1;
-            for (number, fragment) in fragments.iter().enumerate() {
-                let opcode = u8::from(number == 0);
-                let fin = if number == last { 0x80 } else { 0 };
-                bytes.extend(frame(opcode | fin, fragment.as_bytes()));
-            }
-        }
-        let (mut messages, mut message) = (Vec::new(), String::new());
-        for piece in pieces(&bytes, &cuts) {
-            feed(&mut engine, piece, now);
-            let mut take = |chunk: Chunk<'_>| {
-                message.push_str(str::from_utf8(chunk.payload).unwrap());
-                if chunk.fin {
-                    messages.push(std::mem::take(&mut message));
-                }
-            };
-            while engine.take_chunk(&mut take).is_some() {}
-        }
-        let expected: Vec<_> = payloads.iter().map(|fragments| fragments.concat()).collect();
-        prop_assert_eq!(messages, expected);
     }
 
     #[test]

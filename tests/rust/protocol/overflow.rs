@@ -13,8 +13,9 @@ use proptest::prelude::*;
 use super::deflate::{Server, agreed, message};
 use super::{feed, keys, pieces, unlimited};
 
-/// What a message counts beside its payload.
+/// What a message counts beside its payload, at least, and where it has three fragments at most.
 const OVERHEAD: usize = 32;
+const CUTS: usize = 6;
 
 type Message = (Vec<u8>, bool, Option<(u8, u8)>);
 
@@ -22,7 +23,8 @@ type Message = (Vec<u8>, bool, Option<(u8, u8)>);
 struct Model {
     overflow: Overflow,
     bound: usize,
-    queue: VecDeque<Vec<u8>>,
+    /// Each payload, and what it counts.
+    queue: VecDeque<(Vec<u8>, usize)>,
     dropped: u64,
     failed: bool,
 }
@@ -33,14 +35,14 @@ impl Model {
     }
 
     fn bytes(&self) -> usize {
-        self.queue.iter().map(|payload| payload.len() + OVERHEAD).sum()
+        self.queue.iter().map(|(_, counted)| counted).sum()
     }
 
-    fn push(&mut self, payload: Vec<u8>) {
+    fn push(&mut self, payload: Vec<u8>, counted: usize) {
         if self.failed {
             return;
         }
-        self.queue.push_back(payload);
+        self.queue.push_back((payload, counted));
         while self.bytes() > self.bound {
             match self.overflow {
                 Overflow::DropOldest if self.queue.len() > 1 => drop(self.queue.pop_front()),
@@ -85,6 +87,22 @@ fn wire(messages: &[Message], agreed: Option<Agreed>) -> (Vec<u8>, Vec<usize>) {
     (bytes, ends)
 }
 
+/// What each message counts in a queue that has room for all.
+fn counted(wire: &[u8], ends: &[usize], agreed: Option<Agreed>) -> Vec<usize> {
+    let mut engine = engine(Overflow::Block, usize::MAX, agreed);
+    let mut start = 0;
+    let counted = ends.iter().map(|end| {
+        feed(&mut engine, &wire[start..*end], Instant::now());
+        start = *end;
+        let counted = engine.stats().queued_bytes;
+        let payload = take(&mut engine).unwrap();
+        let beside = counted - payload.len();
+        assert!((OVERHEAD..=OVERHEAD + CUTS).contains(&beside), "{beside}");
+        counted
+    });
+    counted.collect()
+}
+
 fn take(engine: &mut Connection) -> Option<Vec<u8>> {
     engine.take(|_, payload| payload.to_vec())
 }
@@ -122,13 +140,16 @@ proptest! {
     ) {
         let (wire, ends) = wire(&messages, agreed);
         let (mut engine, mut model) = (engine(overflow, bound, agreed), Model::new(overflow, bound));
-        let mut coming = messages.iter().zip(&ends).peekable();
+        let counted = counted(&wire, &ends, agreed);
+        let mut coming = messages.iter().zip(&ends).zip(counted).peekable();
         let (mut fed, mut takes) = (0, takes.iter().cycle());
         for piece in pieces(&wire, &cuts) {
             feed(&mut engine, piece, Instant::now());
             fed += piece.len();
-            while let Some(((payload, ..), _)) = coming.next_if(|(_, end)| **end <= fed) {
-                model.push(payload.clone());
+            while let Some((((payload, ..), _), counted)) =
+                coming.next_if(|((_, end), _)| **end <= fed)
+            {
+                model.push(payload.clone(), counted);
             }
             let stats = engine.stats();
             prop_assert_eq!((stats.queued, stats.queued_bytes), (model.queue.len(), model.bytes()));
@@ -139,10 +160,11 @@ proptest! {
             prop_assert_eq!(engine.failure(), expected.as_ref());
             prop_assert!(engine.wants_input());
             for _ in 0..*takes.next().unwrap() {
-                prop_assert_eq!(take(&mut engine), model.queue.pop_front());
+                let expected = model.queue.pop_front().map(|(payload, _)| payload);
+                prop_assert_eq!(take(&mut engine), expected);
             }
         }
-        while let Some(expected) = model.queue.pop_front() {
+        while let Some((expected, _)) = model.queue.pop_front() {
             prop_assert_eq!(take(&mut engine), Some(expected));
         }
         prop_assert_eq!(take(&mut engine), None);
@@ -158,7 +180,7 @@ proptest! {
     ) {
         let (wire, _) = wire(&messages, agreed);
         let mut engine = engine(Overflow::Block, bound, agreed);
-        let most = messages.iter().map(|(payload, ..)| payload.len() + OVERHEAD).max();
+        let most = messages.iter().map(|(payload, ..)| payload.len() + OVERHEAD + CUTS).max();
         // So many messages may come with one piece, each as small as can be.
         let most = most.unwrap_or(0) + 200 / 3 * (OVERHEAD + 200);
         let mut sent = messages.iter().map(|(payload, ..)| payload.clone());
