@@ -1,13 +1,12 @@
-"""Models of the methods that are native and answer like an `async def` (`inspect`, mocks, schedulers).
+"""Models of the methods that are native and answer like an `async def` (`inspect`, mocks).
 
 None of these functions ever runs: what is asked of a native method that only a function of Python's
 knows, its code, its defaults and its annotations, is looked up here.
 """
 
-# ruff: noqa: D101, D102, ARG002, ASYNC109 - the native methods have the words, and do the work
-
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from types import FrameType
+from typing import Any
 
 __all__ = ["fresh_frame", "suspended_frame"]
 
@@ -64,7 +63,7 @@ class Converse:
         raise NotImplementedError
 
 
-def _operation() -> Generator[None, None, None]:
+def _operation() -> Any:
     yield
 
 
@@ -76,5 +75,5 @@ def _frames() -> tuple[FrameType, FrameType]:
     return fresh.gi_frame, suspended.gi_frame
 
 
-_kept: list[Generator[None, None, None]] = []
+_kept: list[object] = []
 fresh_frame, suspended_frame = _frames()

@@ -58,8 +58,8 @@ async def task_of(operation: Any) -> Any:
     return await operation
 
 
-# The recipes. Each leaves a cycle through its class, and nothing else that holds the owner. What waits
-# for an open connection is held by its loop, and no garbage before the connection has ended.
+# The recipes. Each leaves a cycle through its class, and nothing else that holds the owner. What
+# waits for an open connection is held by its loop, and no garbage before the connection has ended.
 
 
 async def closed_connection(owner: Owner, uri: str, driver: str) -> None:

@@ -45,11 +45,11 @@ class FailingLoop(asyncio.SelectorEventLoop):
         """It may be called `after` times more, and then fails once."""
         self.failing, self.after = method, after
 
-    def add_reader(self, fd: Any, callback: Any, *args: Any) -> Any:
+    def add_reader(self, fd: Any, callback: Any, *args: Any) -> Any:  # type: ignore[override]
         self._perhaps_fail("add_reader", callback)
         return super().add_reader(fd, callback, *args)
 
-    def add_writer(self, fd: Any, callback: Any, *args: Any) -> Any:
+    def add_writer(self, fd: Any, callback: Any, *args: Any) -> Any:  # type: ignore[override]
         self._perhaps_fail("add_writer", callback)
         return super().add_writer(fd, callback, *args)
 
@@ -58,7 +58,7 @@ class FailingLoop(asyncio.SelectorEventLoop):
         self._perhaps_fail("remove_reader", None)
         return done
 
-    def call_soon(self, callback: Any, *args: Any, **context: Any) -> Any:
+    def call_soon(self, callback: Any, *args: Any, **context: Any) -> Any:  # type: ignore[override]
         self._perhaps_fail("call_soon", callback)
         return super().call_soon(callback, *args, **context)
 

@@ -93,7 +93,7 @@ async def test_its_memory_goes_with_the_last_reference_though_nothing_happens_af
         messages = [await ws.recv() for _ in range(12)]
         full = resident()
         messages.clear()
-        # At once: no turn of the loop, and no call of the engine's. The allocator keeps some for itself.
+        # At once: no turn of the loop, no call of ours. The allocator keeps some for itself.
         assert full - resident() > 6 * LONG
 
 

@@ -19,7 +19,7 @@ from blocking import block_until, sleep, until
 from peers import frames
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
     from conftest import MakeRawPeer
     from peers.raw import RawPeer, Session
@@ -242,7 +242,7 @@ class Steps:
     def __init__(self, operation: Any) -> None:
         self._operation = operation
 
-    def __await__(self) -> Iterator[Any]:
+    def __await__(self) -> Generator[Any, None, Any]:
         steps = self._operation.__await__()
         value = None
         while True:

@@ -133,6 +133,7 @@ fn class(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     let flags = ffi::Py_TPFLAGS_DEFAULT
         | ffi::Py_TPFLAGS_HAVE_GC
         | ffi::Py_TPFLAGS_HAVE_VECTORCALL
+        | ffi::Py_TPFLAGS_IMMUTABLETYPE
         | ffi::Py_TPFLAGS_METHOD_DESCRIPTOR;
     let mut spec = ffi::PyType_Spec {
         name: c"aiowebsocket._core.coroutine_method".as_ptr(),
