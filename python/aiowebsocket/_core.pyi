@@ -1,8 +1,8 @@
 """The engine. Import `aiowebsocket`, not this module: its names may change in any release."""
 
 from asyncio import Future
-from collections.abc import AsyncIterable, Coroutine, Generator, Iterable
-from types import TracebackType
+from collections.abc import AsyncIterable, Awaitable, Coroutine, Generator, Iterable
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, final, overload
 
 from typing_extensions import Buffer, Self, disjoint_base
@@ -71,6 +71,18 @@ class Operation(Coroutine[Any, Any, _T_co], Generic[_T_co]):
     ) -> Any: ...
     def close(self) -> None: ...
     @property
+    def cr_await(self) -> Awaitable[Any] | None: ...
+    @property
+    def cr_code(self) -> CodeType: ...
+    @property
+    def cr_frame(self) -> FrameType | None: ...
+    @property
+    def cr_origin(self) -> None: ...
+    @property
+    def cr_running(self) -> bool: ...
+    @property
+    def cr_suspended(self) -> bool: ...
+    @property
     def __name__(self) -> str: ...
     @property
     def __qualname__(self) -> str: ...
@@ -114,13 +126,13 @@ class Link:
 
 class ClientConnection(Link):
     def __new__(cls, opened: Opened, options: dict[str, Any]) -> Self: ...
-    def send(
+    async def send(
         self,
         message: _Data | Iterable[_Data] | AsyncIterable[_Data],
         *,
         text: bool | None = None,
         compress: bool | None = None,
-    ) -> Coroutine[Any, Any, None]:
+    ) -> None:
         """Send a message (RFC 6455 5.6).
 
         A str is sent as TEXT, bytes-like objects as BINARY. An iterable or async iterable of
@@ -142,13 +154,13 @@ class ClientConnection(Link):
             TypeError: If the message is of another type.
             UnicodeError: If it cannot be text.
         """
-    def send_many(
+    async def send_many(
         self,
         messages: Iterable[_Data],
         *,
         text: bool | None = None,
         compress: bool | None = None,
-    ) -> Operation[None]:
+    ) -> None:
         """Send messages, which leave together: in one system call where the network takes them.
 
         For a batch that is at hand. Waits as `send` does. Cancelling it leaves whole messages on
@@ -165,11 +177,11 @@ class ClientConnection(Link):
             UnicodeError: If one of them cannot be text; then none has been sent.
         """
     @overload
-    def recv(self, decode: Literal[True]) -> Operation[str]: ...
+    async def recv(self, decode: Literal[True]) -> str: ...
     @overload
-    def recv(self, decode: Literal[False]) -> Operation[bytes]: ...
+    async def recv(self, decode: Literal[False]) -> bytes: ...
     @overload
-    def recv(self, decode: bool | None = None) -> Operation[str | bytes]:
+    async def recv(self, decode: bool | None = None) -> str | bytes:
         """Receive the next message.
 
         Messages that arrived are handed out before the end of the connection is. Cancelling it
@@ -209,7 +221,7 @@ class ClientConnection(Link):
             TypeError: If the message is of another type, or `timeout` is no number.
             UnicodeError: If it cannot be text.
         """
-    def recv_many(self, max: int | None = None) -> Operation[list[str | bytes]]:  # noqa: A002
+    async def recv_many(self, max: int | None = None) -> list[str | bytes]:  # noqa: A002
         """Receive all messages that have arrived, one at least, as a list.
 
         For floods: one awaitable for all that one read of the socket has brought. TEXT is str,
@@ -235,7 +247,7 @@ class ClientConnection(Link):
 
 class Converse(Link):
     def __new__(cls, opened: Opened, options: dict[str, Any]) -> Self: ...
-    def send(
+    async def send(
         self,
         message: _Data,
         fin: bool = True,
@@ -243,7 +255,7 @@ class Converse(Link):
         *,
         text: bool | None = None,
         compress: bool | None = None,
-    ) -> Operation[None]:
+    ) -> None:
         """Send a message.
 
         A str is sent as TEXT; bytes-like objects are sent as TEXT where they are valid UTF-8,
@@ -266,13 +278,13 @@ class Converse(Link):
             TypeError: If the message is neither str nor bytes-like.
             ValueError: If `mask` is False, or `text` is True and the bytes are not UTF-8.
         """
-    def send_many(
+    async def send_many(
         self,
         messages: Iterable[_Data],
         *,
         text: bool | None = None,
         compress: bool | None = None,
-    ) -> Operation[None]:
+    ) -> None:
         """Send messages, which leave together: in one system call where the network takes them.
 
         Args:
@@ -310,7 +322,7 @@ class Converse(Link):
             TimeoutError: If there was no room in time; nothing has been sent.
             TypeError: If the message is neither str nor bytes-like.
         """
-    def receive(self, text: bool = False, mask: bool = False) -> Operation[Any]:
+    async def receive(self, text: bool = False, mask: bool = False) -> Any:
         """Receive the next message, as bytes; an empty message is None.
 
         Pings are answered without this. Several coroutines may receive at once: first come,
@@ -325,7 +337,7 @@ class Converse(Link):
             ConnectionClosed: When the connection is closed; it is an asyncio.IncompleteReadError
                 and a ConnectionResetError as well. Messages that arrived come first.
         """
-    def receive_many(self, max: int | None = None) -> Operation[list[Any]]:  # noqa: A002
+    async def receive_many(self, max: int | None = None) -> list[Any]:  # noqa: A002
         """Receive all messages that have arrived, one at least, as a list of bytes.
 
         For floods: one awaitable for all that one read of the socket has brought. An empty message

@@ -50,14 +50,14 @@ async def test_it_can_be_closed_and_the_connection_goes_on(
 class Shouting(ClientConnection):
     """Overrides what `async for` is to use."""
 
-    async def recv(self, decode: bool | None = None) -> Any:  # type: ignore[override]
+    async def recv(self, decode: bool | None = None) -> Any:
         return as_text(await super().recv(decode)).upper()
 
 
 class ShoutingConverse(Converse):
     """The same on the original's face."""
 
-    async def receive(self, text: bool = False, mask: bool = False) -> Any:  # type: ignore[override]
+    async def receive(self, text: bool = False, mask: bool = False) -> Any:
         return as_text(await super().receive(text, mask)).upper()
 
 
