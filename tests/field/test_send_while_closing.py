@@ -131,7 +131,7 @@ async def test_where_the_peer_answers_with_an_error_it_says_so(
 
 @every_way
 async def test_it_waits_no_longer_than_close_timeout(raw_peer: MakeRawPeer, way: str) -> None:
-    peer = raw_peer(answers_after_go(1000))
+    peer = raw_peer(answers_after_go(None))
     ws = await connect(peer.uri, close_timeout=0.5)
     close = await closing(ws, peer)
     with pytest.raises(ConnectionClosedError):
