@@ -222,15 +222,15 @@ impl Queue {
         }
         self.append(message);
         while self.overflow == Overflow::DropOldest && self.is_over() && self.messages.len() > 1 {
-            self.pop();
+            self.pass_oldest();
             self.dropped += 1;
         }
         None
     }
 
-    /// The oldest message, and when it arrived.
+    /// Lets go of the oldest message: says when it arrived.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<(Queued, Option<Instant>)> {
+    pub(super) fn pass_oldest(&mut self) -> Option<Instant> {
         let message = self.messages.pop_front()?;
         if message.cuts > 0 {
             self.cuts.drop_oldest(message.cuts);
@@ -242,7 +242,7 @@ impl Queue {
         if last {
             self.older.pop_front();
         }
-        Some((message, at))
+        at
     }
 
     pub(super) fn drop_newest(&mut self) {
@@ -291,7 +291,12 @@ mod tests {
         let pushed = (0..5).map(|start| queue.push(message(start, first_is_begun && start == 0)));
         let refused = pushed.flatten().map(|message| message.start).collect();
         let dropped = queue.dropped();
-        let left = std::iter::from_fn(|| queue.pop()).map(|(message, _)| message.start).collect();
+        let left = std::iter::from_fn(|| {
+            let start = queue.front()?.start;
+            queue.pass_oldest();
+            Some(start)
+        });
+        let left = left.collect();
         assert_eq!(queue.bytes(), 0);
         (left, refused, dropped)
     }
@@ -323,9 +328,9 @@ mod tests {
             (queue.is_paused(), expected)
         });
         assert!(pauses.iter().all(|(paused, expected)| paused == expected), "{pauses:?}");
-        queue.pop();
+        queue.pass_oldest();
         assert!(queue.is_paused());
-        queue.pop();
+        queue.pass_oldest();
         assert!(!queue.is_paused());
     }
 }

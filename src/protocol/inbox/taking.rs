@@ -30,7 +30,7 @@ impl Inbox {
         if result.is_err() {
             return Some(result);
         }
-        self.taken_at = self.queue.pop().and_then(|(_, at)| at);
+        self.taken_at = self.queue.pass_oldest();
         if self.queue.is_empty() {
             self.settle();
         }

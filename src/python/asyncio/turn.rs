@@ -1,14 +1,12 @@
 //! The loop's turn: a task that never has to wait is stopped after some milliseconds, so that the loop's
 //! other tasks and callbacks run, however long the queue and however slow the task.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
-
 use crate::drive::coarse_now;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// A message takes microseconds, a turn of the loop some tens of them: one in so long a time costs nothing,
-/// and twice as long is soon enough for anybody.
-const LENGTH: Duration = Duration::from_millis(10);
+/// In nanoseconds. A message takes microseconds, a turn of the loop some tens of them: one in so long a
+/// time costs nothing, and twice as long is soon enough for anybody.
+const LENGTH: u64 = 10_000_000;
 
 #[derive(Default)]
 pub(crate) struct Turn {
@@ -31,7 +29,7 @@ pub(crate) enum Due {
 impl Turn {
     /// The loop has come by.
     pub(crate) fn begin(&self) {
-        self.began.store(now(), Ordering::Relaxed);
+        self.began.store(coarse_now(), Ordering::Relaxed);
     }
 
     /// The loop has come by and says so, as it was asked to.
@@ -41,16 +39,11 @@ impl Turn {
     }
 
     pub(crate) fn due(&self) -> Due {
-        let now = now();
-        let length = now.saturating_sub(self.began.load(Ordering::Relaxed));
-        if u128::from(length) < LENGTH.as_nanos() {
+        let now = coarse_now();
+        if now.saturating_sub(self.began.load(Ordering::Relaxed)) < LENGTH {
             return Due::Nothing;
         }
         self.began.store(now, Ordering::Relaxed);
         if self.asked.swap(true, Ordering::Relaxed) { Due::Pause } else { Due::Ask }
     }
-}
-
-fn now() -> u64 {
-    u64::try_from(coarse_now().as_nanos()).unwrap_or(u64::MAX)
 }
