@@ -178,6 +178,7 @@ class ClientConnection(_core.ClientConnection):
         await self._until_its_end_is_known()
         answered: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._ping(payload, answered)
+        await self._until_turn()
         return answered
 
     async def pong(self, data: str | bytes = b"") -> None:
@@ -192,6 +193,7 @@ class ClientConnection(_core.ClientConnection):
         payload = _control_payload(data)
         await self._until_its_end_is_known()
         self._pong(payload)
+        await self._until_turn()
 
     async def close(self, code: int = NORMAL_CLOSURE, reason: str = "") -> None:
         """Perform the closing handshake (RFC 6455 7.1.2) and wait until TCP is closed.

@@ -1,12 +1,13 @@
 //! The loop's turn: a task that never has to wait is stopped after some milliseconds, so that the loop's
 //! other tasks and callbacks run, however long the queue and however slow the task.
 
-use crate::drive::coarse_now;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::drive::coarse_now;
 
 /// In nanoseconds. A message takes microseconds, a turn of the loop some tens of them: one in so long a
 /// time costs nothing, and twice as long is soon enough for anybody.
-const LENGTH: u64 = 10_000_000;
+const LENGTH: u64 = 5_000_000;
 
 #[derive(Default)]
 pub(crate) struct Turn {

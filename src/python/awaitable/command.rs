@@ -16,6 +16,8 @@ pub(crate) enum Command {
     /// Begins a message in parts: those after it wait until it has ended.
     BeginParts,
     UntilRoom,
+    /// Lets the loop have its turn, if that is due.
+    UntilTurn,
     UntilClosed,
 }
 
@@ -28,6 +30,7 @@ impl Command {
             Self::SendMany(many) => sending::attempt_many(driver, many, None),
             Self::BeginParts => sending::begin_parts(driver, None),
             Self::UntilRoom => sending::until_room(driver),
+            Self::UntilTurn => sending::until_turn(driver),
             Self::UntilClosed => Ok(until_closed(driver)),
         }
     }
@@ -44,6 +47,7 @@ impl Command {
             (Self::SendMany(many), _) => sending::attempt_many(driver, many, ticket),
             (Self::BeginParts, _) => sending::begin_parts(driver, ticket),
             (Self::UntilRoom, _) => sending::until_room(driver),
+            (Self::UntilTurn, _) => sending::until_turn(driver),
             (Self::UntilClosed, _) => Ok(until_closed(driver)),
         };
         if attempt.is_err() && ticket.is_some() {
@@ -60,7 +64,11 @@ impl Command {
             Self::SendMany(many) => {
                 many.messages.into_iter().for_each(|message| drop(message.into_bound(py)));
             }
-            Self::Receive(_) | Self::BeginParts | Self::UntilRoom | Self::UntilClosed => {}
+            Self::Receive(_)
+            | Self::BeginParts
+            | Self::UntilRoom
+            | Self::UntilTurn
+            | Self::UntilClosed => {}
         }
     }
 
@@ -70,7 +78,11 @@ impl Command {
             Self::SendMany(many) => {
                 many.messages.iter().try_for_each(|message| visit.call(message))
             }
-            Self::Receive(_) | Self::BeginParts | Self::UntilRoom | Self::UntilClosed => Ok(()),
+            Self::Receive(_)
+            | Self::BeginParts
+            | Self::UntilRoom
+            | Self::UntilTurn
+            | Self::UntilClosed => Ok(()),
         }
     }
 }

@@ -103,10 +103,13 @@ fn sent(driver: &Bound<'_, Driver>, wants: Wants) -> PyResult<Attempt> {
     if !wants.room {
         return Ok(Attempt::Park(Place::Room));
     }
-    if Driver::owes_a_turn(driver)? {
-        return Ok(Attempt::Later(Ok(py.None())));
-    }
-    Ok(Attempt::Done(py.None()))
+    until_turn(driver)
+}
+
+/// What was sent is on its way. A task that never has to wait yields to the loop once, where that is due.
+pub(crate) fn until_turn(driver: &Bound<'_, Driver>) -> PyResult<Attempt> {
+    let none = driver.py().None();
+    Ok(if Driver::owes_a_turn(driver)? { Attempt::Later(Ok(none)) } else { Attempt::Done(none) })
 }
 
 enum Written {

@@ -209,6 +209,10 @@ impl Link {
         operation(slf, "drain", Command::UntilRoom)
     }
 
+    fn _until_turn<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Operation>> {
+        operation(slf, "send", Command::UntilTurn)
+    }
+
     /// Ends the connection without waiting, with Close 1001 if it can be written at once.
     fn _abandon(&self, py: Python<'_>) -> PyResult<()> {
         Driver::abandon(self.driver.bind(py))
