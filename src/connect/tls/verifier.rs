@@ -2,10 +2,8 @@
 //! purpose and name, and checks every handshake signature; nothing that it refuses is taken but in these
 //! cases.
 //!
-//! `ByAuthority`: a chain whose policies are critical is judged by webpki once they are understood
-//! (`policies`).
-//!
-//! `ByNameOrAuthority`, where trust was given by name: one verdict is overruled, that nobody vouches for
+//! `ByNameOrAuthority`: a chain whose policies are critical is judged by webpki once they are understood
+//! (`policies`). Where trust was given by name, one verdict is overruled, that nobody vouches for
 //! a certificate (unknown issuer, or an authority's used by a server) which is, byte for byte, one of
 //! those named. Its dates have been checked by then; its host name is checked here, with rustls's own
 //! function. What is left unchecked for such a certificate is its extended key usage. Without this door
@@ -40,12 +38,7 @@ pub(super) fn with_verifier(
 ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, OpenError> {
     let verifier: Arc<dyn ServerCertVerifier> = if options.verify {
         let trust = trust::load(options)?;
-        let authorities = ByAuthority::new(Arc::new(trust.roots), provider)?;
-        if trust.named.is_empty() {
-            Arc::new(authorities)
-        } else {
-            Arc::new(ByNameOrAuthority { authorities, named: trust.named })
-        }
+        Arc::new(ByNameOrAuthority::new(Arc::new(trust.roots), trust.named, provider)?)
     } else {
         Arc::new(Unverified {
             schemes: provider.signature_verification_algorithms.supported_schemes(),
@@ -54,26 +47,33 @@ pub(super) fn with_verifier(
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }
 
-/// Accepts what rustls accepts, and critical policies.
+/// Accepts what an authority vouches for, critical policies too, and besides the very certificates that the
+/// caller named, as OpenSSL does and as every guide expects that tells to put a self-signed one into
+/// `ca_file`.
 #[derive(Debug)]
-struct ByAuthority {
+struct ByNameOrAuthority {
     rustls: Arc<WebPkiServerVerifier>,
     roots: Arc<RootCertStore>,
+    named: Vec<CertificateDer<'static>>,
 }
 
-impl ByAuthority {
-    fn new(roots: Arc<RootCertStore>, provider: &Arc<CryptoProvider>) -> Result<Self, OpenError> {
+impl ByNameOrAuthority {
+    fn new(
+        roots: Arc<RootCertStore>,
+        named: Vec<CertificateDer<'static>>,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, OpenError> {
         let rustls =
             WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider))
                 .build()
                 .map_err(|error| {
                     unusable(format!("the trusted certificates cannot be used: {error}"))
                 })?;
-        Ok(Self { rustls, roots })
+        Ok(Self { rustls, roots, named })
     }
 }
 
-impl ServerCertVerifier for ByAuthority {
+impl ServerCertVerifier for ByNameOrAuthority {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -89,11 +89,18 @@ impl ServerCertVerifier for ByAuthority {
             ocsp_response,
             now,
         );
-        verdict.or_else(|refusal| {
+        let verdict = verdict.map(drop).or_else(|refusal| {
             policies::verdict(&self.roots, end_entity, intermediates, server_name, now)
                 .unwrap_or(Err(refusal))
-                .map(|()| ServerCertVerified::assertion())
-        })
+        });
+        match verdict {
+            Err(error) if is_about_the_issuer(&error) && self.named.contains(end_entity) => {
+                let end_entity = policies::understood(end_entity);
+                verify_server_name(&ParsedCertificate::try_from(&end_entity)?, server_name)?;
+            }
+            verdict => verdict?,
+        }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -116,63 +123,6 @@ impl ServerCertVerifier for ByAuthority {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.rustls.supported_verify_schemes()
-    }
-}
-
-/// Accepts what an authority vouches for, and besides the very certificates the caller named, as OpenSSL does
-/// and as every guide expects that tells to put a self-signed one into `ca_file`.
-#[derive(Debug)]
-struct ByNameOrAuthority {
-    authorities: ByAuthority,
-    named: Vec<CertificateDer<'static>>,
-}
-
-impl ServerCertVerifier for ByNameOrAuthority {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let verdict = self.authorities.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
-        match verdict {
-            Err(error) if is_about_the_issuer(&error) && self.named.contains(end_entity) => {
-                let end_entity = policies::understood(end_entity);
-                verify_server_name(&ParsedCertificate::try_from(&end_entity)?, server_name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            verdict => verdict,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.authorities.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.authorities.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.authorities.supported_verify_schemes()
     }
 }
 
