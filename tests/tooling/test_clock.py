@@ -43,8 +43,8 @@ import json, sys, time
 import clock
 
 with clock.measuring() as took:
-    print(clock.the_witness().pid, flush=True)
     until = time.{clock}() + {seconds}
+    print(clock.the_witness().pid, flush=True)
     while time.{clock}() < until:
         {meanwhile}
 print(json.dumps([took.seconds, took.late({seconds}), took.own]), flush=True)

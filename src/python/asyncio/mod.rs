@@ -12,3 +12,4 @@ pub(crate) use bridge::future_of;
 pub(crate) use driver::{Driver, Options};
 pub(crate) use event_loop::{Descriptor, forked};
 pub(crate) use logger::Logger;
+pub(crate) use turn::ROUNDS_OF_A_TURN;

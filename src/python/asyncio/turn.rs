@@ -9,6 +9,10 @@ use crate::drive::coarse_now;
 /// time costs nothing, and twice as long is soon enough for anybody.
 const LENGTH: u64 = 5_000_000;
 
+/// Of the loop, in one turn: in the first it tells what is due, in the second those run whom that has
+/// woken, and with the third the task goes on.
+pub(crate) const ROUNDS_OF_A_TURN: u8 = 3;
+
 #[derive(Default)]
 pub(crate) struct Turn {
     /// When it began, in nanoseconds of the coarse clock.

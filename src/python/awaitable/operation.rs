@@ -15,7 +15,7 @@ use pyo3::{PyTraverseError, PyVisit, intern};
 use super::command::Command;
 use super::exclusive::{Exclusive, is_unshared};
 use super::request::Attempt;
-use crate::python::asyncio::Driver;
+use crate::python::asyncio::{Driver, ROUNDS_OF_A_TURN};
 use crate::python::values::imports;
 use crate::python::waiting::{Place, Waiter};
 
@@ -56,9 +56,20 @@ enum Stage {
         waiter: Py<Waiter>,
         place: Place,
     },
-    /// Has yielded to the loop once, and this comes of it.
-    Yielded(Result<Py<PyAny>, Box<PyErr>>),
+    /// The loop has its turn, of so many rounds still.
+    Turning {
+        rounds: u8,
+        then: Then,
+    },
     Done,
+}
+
+/// What follows the loop's turn.
+enum Then {
+    /// This has come of it.
+    Finish(Result<Py<PyAny>, Box<PyErr>>),
+    /// It goes on from its place, which the waiter has kept.
+    GoOn(Py<Waiter>, Place),
 }
 
 impl Operation {
@@ -120,7 +131,16 @@ impl Course {
                 drop(waiter.into_bound(py));
                 command.resume(driver, place)
             }
-            Stage::Yielded(outcome) => {
+            Stage::Turning { rounds: rounds @ 1.., then } => {
+                self.stage = Stage::Turning { rounds: rounds - 1, then };
+                return Ok(Step::Yield(py.None()));
+            }
+            Stage::Turning { then: Then::GoOn(waiter, place), .. } => {
+                driver.get().leave(py, place, &waiter);
+                drop(waiter.into_bound(py));
+                command.resume(driver, place)
+            }
+            Stage::Turning { then: Then::Finish(outcome), .. } => {
                 driver.get().begin_turn();
                 outcome.map(Attempt::Done).map_err(|error| *error)
             }
@@ -133,16 +153,17 @@ impl Course {
             }
             Ok(Attempt::Park(place)) => {
                 let waiter = Waiter::new(py, driver.get().event_loop().object().clone_ref(py))?;
-                Ok(self.park(py, place, waiter))
+                driver.get().enter(place, waiter.clone_ref(py));
+                let yielded = waiter.clone_ref(py).into_any();
+                self.stage = Stage::Parked { waiter, place };
+                Ok(Step::Yield(yielded))
             }
             Ok(Attempt::Pause(place)) => {
                 let waiter = Waiter::woken(py, driver.get().event_loop().object().clone_ref(py))?;
-                Ok(self.park(py, place, waiter))
+                driver.get().enter(place, waiter.clone_ref(py));
+                Ok(self.let_the_loop_turn(py, Then::GoOn(waiter, place)))
             }
-            Ok(Attempt::Later(outcome)) => {
-                self.stage = Stage::Yielded(outcome);
-                Ok(Step::Yield(py.None()))
-            }
+            Ok(Attempt::Later(outcome)) => Ok(self.let_the_loop_turn(py, Then::Finish(outcome))),
             Err(error) => {
                 self.let_go(py);
                 Err(error)
@@ -150,13 +171,9 @@ impl Course {
         }
     }
 
-    fn park(&mut self, py: Python<'_>, place: Place, waiter: Py<Waiter>) -> Step {
-        if let Some(Work { driver, .. }) = &self.work {
-            driver.get().enter(place, waiter.clone_ref(py));
-        }
-        let yielded = waiter.clone_ref(py).into_any();
-        self.stage = Stage::Parked { waiter, place };
-        Step::Yield(yielded)
+    fn let_the_loop_turn(&mut self, py: Python<'_>, then: Then) -> Step {
+        self.stage = Stage::Turning { rounds: ROUNDS_OF_A_TURN - 1, then };
+        Step::Yield(py.None())
     }
 
     fn let_go(&mut self, py: Python<'_>) {
@@ -168,7 +185,7 @@ impl Course {
     }
 
     const fn is_suspended(&self) -> bool {
-        matches!(self.stage, Stage::Parked { .. } | Stage::Yielded(_))
+        matches!(self.stage, Stage::Parked { .. } | Stage::Turning { .. })
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -178,9 +195,11 @@ impl Course {
             command.traverse(visit)?;
         }
         match &self.stage {
-            Stage::Parked { waiter, .. } => visit.call(waiter),
-            Stage::Yielded(Ok(value)) => visit.call(value),
-            Stage::New | Stage::Yielded(Err(_)) | Stage::Done => Ok(()),
+            Stage::Parked { waiter, .. } | Stage::Turning { then: Then::GoOn(waiter, _), .. } => {
+                visit.call(waiter)
+            }
+            Stage::Turning { then: Then::Finish(Ok(value)), .. } => visit.call(value),
+            Stage::Turning { then: Then::Finish(Err(_)), .. } | Stage::New | Stage::Done => Ok(()),
         }
     }
 
@@ -188,7 +207,9 @@ impl Course {
     fn abandon(&mut self, py: Python<'_>) -> PyResult<()> {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         let Some(work) = self.work.take() else { return Ok(()) };
-        if let Stage::Parked { waiter, place } = stage {
+        if let Stage::Parked { waiter, place }
+        | Stage::Turning { then: Then::GoOn(waiter, place), .. } = stage
+        {
             let driver = work.driver.bind(py);
             driver.get().leave(py, place, &waiter);
             let passed_on = Driver::pass_on(driver, place);
@@ -270,7 +291,7 @@ impl Operation {
     fn cr_await(&self, py: Python<'_>) -> Option<Py<Waiter>> {
         let waiter = |course: &mut Course| match &course.stage {
             Stage::Parked { waiter, .. } => Some(waiter.clone_ref(py)),
-            Stage::New | Stage::Yielded(_) | Stage::Done => None,
+            Stage::New | Stage::Turning { .. } | Stage::Done => None,
         };
         self.0.with(py, waiter).flatten()
     }

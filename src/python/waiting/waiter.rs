@@ -40,7 +40,7 @@ impl Waiter {
         Self::in_state(py, event_loop, State::Parked)
     }
 
-    /// One that has been woken already: who awaits it goes on in the loop's next iteration.
+    /// One that has been woken already, and need not be woken again.
     pub(crate) fn woken(py: Python<'_>, event_loop: Py<PyAny>) -> PyResult<Py<Self>> {
         Self::in_state(py, event_loop, State::Woken)
     }
