@@ -12,7 +12,9 @@ mod tests;
 mod ward;
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, TryLockError, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::lifeline::{self, Attendant, Ward, Watch};
@@ -25,9 +27,14 @@ use crate::protocol::{Close, CloseCode, Config, Connection, Event, Phase, SendEr
 pub use sending::{Flush, Frame, Line, Sent, Waited};
 pub use ward::Care;
 
+/// Then who waits for the lock has had time enough to be there.
+const MOST_YIELDS: u32 = 10_000;
+
 #[derive(Debug)]
 pub struct Link {
     open: Mutex<Open>,
+    /// How many wait for it.
+    at_the_door: AtomicUsize,
     care: Care,
     /// For the lifeline to keep.
     weak: Weak<Self>,
@@ -47,6 +54,7 @@ impl Link {
         open.receive_early(early);
         let link = Arc::new_cyclic(|weak| Self {
             open: Mutex::new(open),
+            at_the_door: AtomicUsize::new(0),
             care,
             weak: Weak::clone(weak),
             compresses: config.deflate.is_some(),
@@ -292,22 +300,40 @@ impl Link {
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
-        match self.open.lock() {
+        match self.open.try_lock() {
             Ok(open) => open,
-            Err(poisoned) => {
-                self.open.clear_poison();
-                let mut open = poisoned.into_inner();
-                open.break_down(String::new());
-                open
+            Err(TryLockError::Poisoned(poisoned)) => self.repair(poisoned),
+            Err(TryLockError::WouldBlock) => {
+                self.at_the_door.fetch_add(1, Ordering::Relaxed);
+                let open = self.open.lock();
+                self.at_the_door.fetch_sub(1, Ordering::Relaxed);
+                open.unwrap_or_else(|poisoned| self.repair(poisoned))
             }
         }
+    }
+
+    fn repair<'a>(&self, poisoned: PoisonError<MutexGuard<'a, Open>>) -> MutexGuard<'a, Open> {
+        self.open.clear_poison();
+        let mut open = poisoned.into_inner();
+        open.break_down(String::new());
+        open
+    }
+
+    /// The lock is whoever's comes first, and the lifeline, where it reads and reads, is always there
+    /// before who has to be woken for it.
+    fn lock_after_others(&self) -> MutexGuard<'_, Open> {
+        let mut patience = 0..MOST_YIELDS;
+        while self.at_the_door.load(Ordering::Relaxed) > 0 && patience.next().is_some() {
+            thread::yield_now();
+        }
+        self.lock()
     }
 
     /// None where somebody is at it; he leaves it in good order, or the next one finds out.
     fn try_lock(&self) -> Option<MutexGuard<'_, Open>> {
         match self.open.try_lock() {
             Ok(open) => Some(open),
-            Err(TryLockError::Poisoned(_)) => Some(self.lock()),
+            Err(TryLockError::Poisoned(poisoned)) => Some(self.repair(poisoned)),
             Err(TryLockError::WouldBlock) => None,
         }
     }

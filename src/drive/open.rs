@@ -18,6 +18,9 @@ use crate::protocol::{Close, Connection, Failure, Phase, Side};
 /// The most one call of `receive` reads: a fast peer must not own the loop.
 const FAIR_SHARE: usize = 256 * 1024;
 
+/// The most one call of `flush` writes, however fast the peer reads.
+const FAIR_OUTPUT: usize = 4 * 1024 * 1024;
+
 /// This many compressed bytes may take long enough to inflate that others should run meanwhile.
 const MUCH_TO_INFLATE: usize = 4 * 1024;
 
@@ -223,9 +226,17 @@ impl Open {
     pub(super) fn flush(&mut self) {
         (self.held, self.blocked) = (false, false);
         let Some(stream) = &mut self.stream else { return };
+        let mut share = FAIR_OUTPUT;
         while !self.output_failed && (self.engine.unsent() > 0 || stream.holds_output()) {
-            match stream.write(self.engine.poll_output()) {
-                Ok(length) => self.engine.output_written(length),
+            let output = self.engine.poll_output();
+            match stream.write(&output[..output.len().min(share)]) {
+                Ok(length) => {
+                    self.engine.output_written(length);
+                    share -= length;
+                    if share == 0 {
+                        return;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.blocked = true;
                     return;

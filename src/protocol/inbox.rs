@@ -5,6 +5,7 @@
 //! the buffer until the user takes it, and a fragment costs no object of its own. Knows nothing of
 //! control frames' meaning, of closing or of time.
 
+mod backlog;
 mod buffer;
 mod cuts;
 mod landing;
@@ -23,7 +24,7 @@ use super::no_memory::NoMemory;
 use super::opcode::{Kind, Opcode};
 use super::stats::Traffic;
 use super::work;
-use buffer::{Buffer, InflateError};
+use buffer::{Buffer, InflateError, Needed};
 pub use landing::Landable;
 pub use queue::Overflow;
 pub(super) use queue::Queue;
@@ -119,7 +120,7 @@ impl Inbox {
     /// Room for the next read; `received` says how much of it was filled.
     pub(super) fn spare(&mut self) -> &mut [u8] {
         let awaited = self.message.as_ref().map_or(0, |message| message.awaited(self.max_size));
-        if let Err(error) = self.buffer.provide(self.live(), awaited) {
+        if let Err(error) = self.buffer.provide(self.needed(), awaited) {
             self.exhausted = Some(error);
             self.stop();
         }
@@ -184,7 +185,8 @@ impl Inbox {
             self.buffer.begin_message(length as u64, live);
             let start = self.buffer.payload_end();
             // It stays where it is.
-            if self.buffer.append(length, live.unwrap_or(start), 0).is_err() {
+            let needed = Needed { live: live.unwrap_or(start), message: start };
+            if self.buffer.append(length, needed, 0).is_err() {
                 return;
             }
             self.traffic.payload += length as u64;
@@ -354,14 +356,13 @@ impl Inbox {
 
     /// Joins the arrived part of the frame's payload to the payload before it.
     fn assemble(&mut self) -> Result<(), Failure> {
-        let live = self.live();
+        let needed = self.needed();
         let arrived = self.buffer.unparsed().len();
-        let Some(message) = &mut self.message else { return Ok(()) };
+        let (Some(message), Some(needed)) = (&mut self.message, needed) else { return Ok(()) };
         let Some(frame) = &mut message.frame else { return Ok(()) };
         let length = usize::try_from(frame.remaining).map_or(arrived, |left| left.min(arrived));
         frame.remaining -= length as u64;
         let ends = frame.fin && frame.remaining == 0;
-        let live = live.unwrap_or(message.start);
         let awaited = message.awaited(self.max_size);
         match &mut self.inflater {
             _ if self.discarding => {
@@ -370,7 +371,7 @@ impl Inbox {
             Some(inflater) if message.compressed => {
                 let size = self.buffer.payload_end() - message.start + message.streamed;
                 let most = self.max_size.saturating_sub(size);
-                let outcome = self.buffer.inflate(length, inflater, (live, message.start), most);
+                let outcome = self.buffer.inflate(length, inflater, needed, most);
                 outcome.map_err(|error| match error {
                     InflateError::Malformed => ProtocolError::MalformedDeflate.into(),
                     InflateError::TooBig => Failure::from(ProtocolError::MessageTooBig {
@@ -383,7 +384,7 @@ impl Inbox {
                     inflater.finish().map_err(|_| ProtocolError::MalformedDeflate)?;
                 }
             }
-            _ => self.buffer.append(length, live, awaited)?,
+            _ => self.buffer.append(length, needed, awaited)?,
         }
         Ok(())
     }
@@ -436,6 +437,12 @@ impl Inbox {
     /// The position of the first payload that somebody still needs.
     fn live(&self) -> Option<u64> {
         self.queue.first().or_else(|| self.message.as_ref().map(|message| message.start))
+    }
+
+    fn needed(&self) -> Option<Needed> {
+        let message = self.message.as_ref().map(|message| message.start);
+        let message = message.unwrap_or_else(|| self.buffer.payload_end());
+        self.live().map(|live| Needed { live, message })
     }
 
     fn settle(&mut self) {

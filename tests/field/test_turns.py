@@ -41,10 +41,6 @@ OPTIONS: dict[str, Any] = {
     "close_timeout": 0,
 }
 FLOOD = "/flood?size=256"
-# A known fault of the engine: 0.10 to 0.14 s have been seen on two busy cores.
-lock_is_held_long = pytest.mark.xfail(
-    strict=False, reason="the lifeline holds the link's lock while it moves or drops what waits"
-)
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +99,7 @@ CONSUMERS = [by_recv, by_async_for, by_recv_many, by_recv_streaming, by_receive,
 async def opened(consumer: Any, uri: str, **options: Any) -> AsyncIterator[Any]:
     """A connection of the face that has the consumer's method."""
     if consumer in (by_receive, by_receive_many):
-        # As much as `connect` lets wait: a deep queue has a test of its own.
-        async with AioWebSocket(uri, **{"max_buffered": 2**22, **options}) as aws:
+        async with AioWebSocket(uri, **options) as aws:
             yield aws.manipulator
     else:
         async with connect(uri, **options) as ws:
@@ -194,18 +189,18 @@ async def test_over_tls_too(server: ServerProcess, microseconds: int) -> None:
     await assert_the_loop_turns(by_recv, microseconds, server.uri("wss", FLOOD))
 
 
-@lock_is_held_long
 @pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest"])
 async def test_where_messages_are_dropped_too(server: ServerProcess, overflow: str) -> None:
     uri = server.uri("ws", FLOOD)
     await assert_the_loop_turns(by_recv, 300, uri, overflow=overflow, max_buffered=2**16)
 
 
-@lock_is_held_long
-async def test_where_the_queue_is_deep(server: ServerProcess) -> None:
-    """What has arrived is enough for seconds."""
+@pytest.mark.loop_drives
+@pytest.mark.parametrize("driver", ["auto", "lifeline"])
+async def test_where_the_queue_is_deep(server: ServerProcess, driver: str) -> None:
+    """What has arrived is enough for seconds; the lifeline fills it while it is taken from."""
     uri = server.uri("ws", FLOOD)
-    await assert_the_loop_turns(by_recv, 30, uri, max_buffered=2**26)
+    await assert_the_loop_turns(by_recv, 30, uri, max_buffered=2**26, driver=driver)
 
 
 async def test_where_messages_are_long(server: ServerProcess) -> None:

@@ -15,6 +15,10 @@ const CARE: Care =
 const FIRST: Line = Line { ticket: None, share: Share::Whole, more: false };
 
 fn link() -> (Arc<Link>, TcpStream) {
+    link_with(CARE)
+}
+
+fn link_with(care: Care) -> (Arc<Link>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     ours.set_nonblocking(true).unwrap();
@@ -29,7 +33,7 @@ fn link() -> (Arc<Link>, TcpStream) {
         deflate: None,
         trace: false,
     };
-    (Link::new(Stream::plain(ours), &[], &config, CARE), peer)
+    (Link::new(Stream::plain(ours), &[], &config, care), peer)
 }
 
 fn frame(payload: &[u8]) -> Frame<'_> {
@@ -110,4 +114,23 @@ fn a_later_send_does_not_overtake_one_that_waits() {
     assert_eq!(link.leave_line(second).turn, None);
     link.abandon(CloseCode::GOING_AWAY);
     drained.join().unwrap().unwrap();
+}
+
+#[test]
+fn one_flush_has_its_share_however_fast_the_peer_reads() {
+    let (link, mut peer) = link_with(Care { write_limit: usize::MAX, ..CARE });
+    let message = vec![0; 1 << 20];
+    for _ in 0..64 {
+        link.send(frame(&message), FIRST, Flush::Later).unwrap();
+    }
+    let drained = thread::spawn(move || io::copy(&mut peer, &mut io::sink()));
+    let mut unsent = link.lock().engine.unsent();
+    while unsent > 0 {
+        link.flush();
+        let left = link.lock().engine.unsent();
+        assert!(unsent - left <= 4 << 20, "{unsent} to {left}");
+        unsent = left;
+    }
+    link.abandon(CloseCode::GOING_AWAY);
+    assert!(drained.join().unwrap().unwrap() > 64 << 20);
 }

@@ -64,7 +64,7 @@ impl Ward for Link {
     }
 
     fn interest(&self) -> Option<Interest> {
-        let mut open = self.lock();
+        let mut open = self.lock_after_others();
         if !open.service.is_the_lifelines() || open.engine.phase() == Phase::Closed {
             return None;
         }
@@ -80,7 +80,7 @@ impl Ward for Link {
     }
 
     fn serve_input(&self) -> io::Result<()> {
-        let mut open = self.lock();
+        let mut open = self.lock_after_others();
         if !open.service.is_the_lifelines() || !open.wants_input() {
             return Ok(());
         }

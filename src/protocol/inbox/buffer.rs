@@ -7,9 +7,11 @@
 //!           ^ live                           assembled ^     ^ parsed   ^ end
 //! ```
 //!
-//! With it, payloads live apart, since inflating changes their length. A payload is named by its
-//! position in the stream of all payloads, which stays true when bytes are moved. Knows no frame.
+//! With it, payloads live apart, since inflating changes their length. Where much waits, the buffer is
+//! laid into the backlog, and another goes on. A payload is named by its position in the stream of all
+//! payloads, which stays true when bytes are moved. Knows no frame.
 
+use super::backlog::Backlog;
 use crate::protocol::deflate::{Inflater, Malformed};
 use crate::protocol::no_memory::{NoMemory, reserve_exact};
 use crate::protocol::work;
@@ -21,9 +23,9 @@ const SMALL_GAP: u64 = 32;
 /// From here on the end of a frame limits how far the buffer grows before it.
 const LARGE: usize = 256 * 1024;
 
-/// From here on moving bytes more often is better than memory that lies idle: a full queue should not
-/// cost twice what it holds.
-const HUGE: usize = 1024 * 1024;
+/// A buffer in which so much waits is full. Longer than that it grows for one message alone, and then
+/// moving bytes more often is better than memory that lies idle.
+pub(super) const FULL: usize = 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Buffer {
@@ -34,6 +36,7 @@ pub(super) struct Buffer {
     parsed: usize,
     end: usize,
     apart: Option<Box<Store>>,
+    backlog: Backlog,
     /// What is read where there is no room at all, to be forgotten.
     nowhere: [u8; 8],
     reads_nowhere: bool,
@@ -45,6 +48,13 @@ struct Store {
     bytes: Vec<u8>,
     origin: u64,
     end: usize,
+}
+
+/// From which payload on somebody needs them, and where the message under assembly begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Needed {
+    pub(super) live: u64,
+    pub(super) message: u64,
 }
 
 /// Why inflating has ended early.
@@ -78,18 +88,18 @@ impl Buffer {
             parsed: 0,
             end: 0,
             apart,
+            backlog: Backlog::default(),
             nowhere: [0; 8],
             reads_nowhere: false,
         }
     }
 
-    /// Room for the next read. `live` is the first payload still needed, `awaited` the most that may
-    /// come of the message under way.
-    pub(super) fn provide(&mut self, live: Option<u64>, awaited: u64) -> Result<(), NoMemory> {
+    /// Room for the next read; `awaited` is the most that may come of the message under way.
+    pub(super) fn provide(&mut self, needed: Option<Needed>, awaited: u64) -> Result<(), NoMemory> {
         if self.wire.len() - self.end >= LEAST_SPARE {
             return Ok(());
         }
-        let room = self.make_room(live, awaited);
+        let room = self.make_room(needed, awaited);
         // Little room is enough to go on with.
         if self.wire.len() > self.end { Ok(()) } else { room }
     }
@@ -125,19 +135,19 @@ impl Buffer {
         }
     }
 
-    /// Joins unparsed bytes to the payload before them. `live` is the first payload still needed,
-    /// `awaited` the most that may come of the message after them.
+    /// Joins unparsed bytes to the payload before them; `awaited` is the most that may come of the
+    /// message after them.
     pub(super) fn append(
         &mut self,
         length: usize,
-        live: u64,
+        needed: Needed,
         awaited: u64,
     ) -> Result<(), NoMemory> {
         work::count(length);
         let bytes = self.parsed..self.parsed + length;
         self.parsed += length;
         if let Some(store) = &mut self.apart {
-            return store.append(&self.wire[bytes], live, awaited);
+            return store.append(&self.wire[bytes], needed, awaited, &mut self.backlog);
         }
         if bytes.start != self.assembled {
             self.wire.copy_within(bytes, self.assembled);
@@ -146,12 +156,12 @@ impl Buffer {
         Ok(())
     }
 
-    /// Inflates unparsed bytes behind the message that began at `start`, which may grow by `most`.
+    /// Inflates unparsed bytes behind the message under assembly, which may grow by `most`.
     pub(super) fn inflate(
         &mut self,
         length: usize,
         inflater: &mut Inflater,
-        (live, start): (u64, u64),
+        needed: Needed,
         most: u64,
     ) -> Result<(), InflateError> {
         let mut input = &self.wire[self.parsed..self.parsed + length];
@@ -162,9 +172,9 @@ impl Buffer {
             // One byte more than is left shows that the message is too big. Room that is there is used,
             // since each step copies its last 32 KiB into the inflater's window.
             let most = left.saturating_add(1);
-            store.make_room(most.min(LEAST_SPARE), left, live)?;
+            store.make_room(most.min(LEAST_SPARE), left, needed, &mut self.backlog)?;
             let room = most.min(store.bytes.len() - store.end).min(LARGE);
-            let begin = index(store.origin, start);
+            let begin = index(store.origin, needed.message);
             let filled = store.end - begin;
             let message = &mut store.bytes[begin..store.end + room];
             let progress = inflater.inflate(input, message, filled)?;
@@ -196,6 +206,9 @@ impl Buffer {
             Some(store) => (&store.bytes, store.origin),
             None => (&self.wire, self.origin),
         };
+        if from < origin {
+            return self.backlog.payload(from, to);
+        }
         &bytes[index(origin, from)..index(origin, to)]
     }
 
@@ -216,8 +229,17 @@ impl Buffer {
         self.end = self.parsed;
     }
 
+    /// Everything before that payload has been taken, or nothing is needed at all.
+    #[inline]
+    pub(super) fn forget(&mut self, live: Option<u64>) {
+        if !self.backlog.is_empty() {
+            self.backlog.forget(live);
+        }
+    }
+
     /// Takes back, without moving a byte, what no one needs any more.
     pub(super) fn settle(&mut self, live: Option<u64>, assembling: bool) {
+        self.forget(live);
         if let Some(store) = &mut self.apart {
             if live.is_none() {
                 store.rewind();
@@ -239,7 +261,8 @@ impl Buffer {
     /// Bytes of memory held.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.wire.len() + self.apart.as_ref().map_or(0, |store| store.bytes.len())
+        let apart = self.apart.as_ref().map_or(0, |store| store.bytes.len());
+        self.wire.len() + apart + self.backlog.held()
     }
 
     /// Takes initialised buffers for the bytes to come, where it has none.
@@ -270,7 +293,7 @@ impl Buffer {
     /// Where the first byte of the wire's buffer is that somebody still needs.
     fn live_start(&self, live: Option<u64>) -> usize {
         match live {
-            Some(position) if self.apart.is_none() => index(self.origin, position),
+            Some(position) if self.apart.is_none() => within(self.origin, position),
             _ => self.parsed,
         }
     }
@@ -280,13 +303,27 @@ impl Buffer {
         (self.assembled, self.parsed, self.end) = (0, 0, 0);
     }
 
-    /// Compacts when at least as much is dead as alive (an eighth of that, where it is huge), grows when
-    /// not: either way a byte is moved a constant number of times.
-    fn make_room(&mut self, live: Option<u64>, awaited: u64) -> Result<(), NoMemory> {
+    /// Where much waits the buffer is full. Else compacts when at least as much is dead as alive (an
+    /// eighth of that, where one message makes it long), and grows when not: in any case a byte is moved
+    /// a constant number of times.
+    fn make_room(&mut self, needed: Option<Needed>, awaited: u64) -> Result<(), NoMemory> {
+        let live = needed.map(|needed| needed.live);
+        self.forget(live);
         self.close_gap(live);
         let start = self.live_start(live);
         let alive = self.end - start;
-        if start > 0 && start >= spared(alive, alive) {
+        if let Some(needed) = needed.filter(|_| self.apart.is_none())
+            && let message = index(self.origin, needed.message)
+            && message - start >= FULL
+            && let Ok(next) = copy_of(&self.wire[message..self.end], &mut self.backlog)
+        {
+            let full = std::mem::replace(&mut self.wire, next);
+            self.backlog.push(self.origin, full, message);
+            self.origin += message as u64;
+            self.assembled -= message;
+            self.parsed -= message;
+            self.end -= message;
+        } else if start > 0 && start >= spared(alive, alive) {
             work::count(self.end - start);
             self.wire.copy_within(start..self.end, 0);
             self.origin += start as u64;
@@ -312,23 +349,44 @@ impl Buffer {
 }
 
 impl Store {
-    fn append(&mut self, payload: &[u8], live: u64, awaited: u64) -> Result<(), NoMemory> {
+    fn append(
+        &mut self,
+        payload: &[u8],
+        needed: Needed,
+        awaited: u64,
+        backlog: &mut Backlog,
+    ) -> Result<(), NoMemory> {
         let awaited = usize::try_from(awaited).unwrap_or(usize::MAX);
-        self.make_room(payload.len(), awaited.max(LARGE), live)?;
+        self.make_room(payload.len(), awaited.max(LARGE), needed, backlog)?;
         self.bytes[self.end..self.end + payload.len()].copy_from_slice(payload);
         self.end += payload.len();
         Ok(())
     }
 
-    fn make_room(&mut self, least: usize, most: usize, live: u64) -> Result<(), NoMemory> {
+    fn make_room(
+        &mut self,
+        least: usize,
+        most: usize,
+        needed: Needed,
+        backlog: &mut Backlog,
+    ) -> Result<(), NoMemory> {
         if self.bytes.len() - self.end >= least {
             return Ok(());
         }
-        let start = index(self.origin, live);
-        if start > 0 && start >= self.end - start {
+        backlog.forget(Some(needed.live));
+        let start = within(self.origin, needed.live);
+        let message = index(self.origin, needed.message);
+        if message - start >= FULL
+            && let Ok(next) = copy_of(&self.bytes[message..self.end], backlog)
+        {
+            let full = std::mem::replace(&mut self.bytes, next);
+            backlog.push(self.origin, full, message);
+            self.origin += message as u64;
+            self.end -= message;
+        } else if start > 0 && start >= self.end - start {
             work::count(self.end - start);
             self.bytes.copy_within(start..self.end, 0);
-            self.origin = live;
+            self.origin += start as u64;
             self.end -= start;
         }
         grow(&mut self.bytes, self.end, least, most)
@@ -340,7 +398,18 @@ impl Store {
     }
 }
 
-/// Makes `bytes` longer by half, and from `HUGE` on by an eighth, so that growing costs little
+/// A buffer that goes on with these bytes, and room in the backlog for the one that is full.
+fn copy_of(bytes: &[u8], backlog: &mut Backlog) -> Result<Vec<u8>, NoMemory> {
+    backlog.provide()?;
+    let mut next = Vec::new();
+    reserve_exact(&mut next, bytes.len().saturating_add(FULL))?;
+    work::count(bytes.len());
+    next.extend_from_slice(bytes);
+    next.resize(bytes.len() + FULL, 0);
+    Ok(next)
+}
+
+/// Makes `bytes` longer by half, and from `FULL` on by an eighth, so that growing costs little
 /// altogether; but by no more than `most` beyond `end` where the end of what comes is known.
 fn grow(bytes: &mut Vec<u8>, end: usize, least: usize, most: usize) -> Result<(), NoMemory> {
     if bytes.len() - end < least {
@@ -358,11 +427,16 @@ fn grow(bytes: &mut Vec<u8>, end: usize, least: usize, most: usize) -> Result<()
 
 /// How much may lie idle beside so many bytes that do not.
 const fn spared(bytes: usize, ample: usize) -> usize {
-    if bytes < HUGE { ample } else { bytes / 8 }
+    if bytes < FULL { ample } else { bytes / 8 }
 }
 
 /// The distance from `origin` to `position`: both lie within one buffer.
 fn index(origin: u64, position: u64) -> usize {
     debug_assert!(origin <= position);
     usize::try_from(position - origin).unwrap_or(usize::MAX)
+}
+
+/// The distance from `origin` to `position`, which may lie in the backlog.
+fn within(origin: u64, position: u64) -> usize {
+    usize::try_from(position.saturating_sub(origin)).unwrap_or(usize::MAX)
 }

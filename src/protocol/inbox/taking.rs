@@ -33,6 +33,8 @@ impl Inbox {
         self.taken_at = self.queue.pass_oldest();
         if self.queue.is_empty() {
             self.settle();
+        } else {
+            self.buffer.forget(self.queue.first());
         }
         Some(result)
     }

@@ -126,16 +126,12 @@ impl Course {
                 let message = format!("coroutine '{}' is being awaited already", self.name);
                 return Err(PyRuntimeError::new_err(message));
             }
-            Stage::Parked { waiter, place } => {
-                driver.get().leave(py, place, &waiter);
-                drop(waiter.into_bound(py));
-                command.resume(driver, place)
-            }
             Stage::Turning { rounds: rounds @ 1.., then } => {
                 self.stage = Stage::Turning { rounds: rounds - 1, then };
                 return Ok(Step::Yield(py.None()));
             }
-            Stage::Turning { then: Then::GoOn(waiter, place), .. } => {
+            Stage::Parked { waiter, place }
+            | Stage::Turning { then: Then::GoOn(waiter, place), .. } => {
                 driver.get().leave(py, place, &waiter);
                 drop(waiter.into_bound(py));
                 command.resume(driver, place)
