@@ -299,11 +299,22 @@ impl Link {
         }
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, Open> {
         match self.open.try_lock() {
             Ok(open) => open,
-            Err(TryLockError::Poisoned(poisoned)) => self.repair(poisoned),
-            Err(TryLockError::WouldBlock) => {
+            Err(reason) => self.lock_in_the_end(reason),
+        }
+    }
+
+    #[cold]
+    fn lock_in_the_end<'a>(
+        &'a self,
+        reason: TryLockError<MutexGuard<'a, Open>>,
+    ) -> MutexGuard<'a, Open> {
+        match reason {
+            TryLockError::Poisoned(poisoned) => self.repair(poisoned),
+            TryLockError::WouldBlock => {
                 self.at_the_door.fetch_add(1, Ordering::Relaxed);
                 let open = self.open.lock();
                 self.at_the_door.fetch_sub(1, Ordering::Relaxed);
@@ -315,7 +326,7 @@ impl Link {
     fn repair<'a>(&self, poisoned: PoisonError<MutexGuard<'a, Open>>) -> MutexGuard<'a, Open> {
         self.open.clear_poison();
         let mut open = poisoned.into_inner();
-        open.break_down(String::new());
+        open.break_down(panics::last());
         open
     }
 

@@ -320,9 +320,7 @@ impl Open {
 
     /// There is a bug in what led here: the connection has failed, whatever its state was.
     pub(super) fn break_down(&mut self, bug: String) {
-        if self.bug.as_ref().is_none_or(|before| before.is_empty()) {
-            self.bug = Some(bug.into());
-        }
+        self.bug.get_or_insert(bug.into());
         self.engine = Connection::ended();
         self.landing = None;
         self.senders = Senders::default();

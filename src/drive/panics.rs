@@ -2,13 +2,10 @@
 //! told in words. Nothing is written to the user's terminal.
 
 use std::any::Any;
-use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-thread_local! {
-    /// The last panic of this thread.
-    static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
-}
+static LAST: Mutex<String> = Mutex::new(String::new());
 
 /// From here on panics are remembered, and not printed. This library's own ones: each has a hook of its own.
 pub fn silence() {
@@ -18,16 +15,26 @@ pub fn silence() {
             Some(place) => format!("{said} ({}:{})", place.file(), place.line()),
             None => said,
         };
-        LAST.with_borrow_mut(|last| *last = Some(told));
+        *remembered() = told;
     }));
 }
 
 /// What `work` gives, or the panic that ended it, in words.
 pub fn caught<R>(work: impl FnOnce() -> R) -> Result<R, String> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        let remembered = LAST.with_borrow_mut(Option::take);
-        remembered.unwrap_or_else(|| words(&*payload))
+        let last = last();
+        if last.is_empty() { words(&*payload) } else { last }
     })
+}
+
+/// The last panic, in words.
+#[must_use]
+pub fn last() -> String {
+    remembered().clone()
+}
+
+fn remembered() -> MutexGuard<'static, String> {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What was said with a panic that somebody else has caught.

@@ -1,4 +1,7 @@
 //! What comes in: messages that have arrived, whole or in parts, and where a long one is read to.
+//!
+//! A message is taken without the net of `Link::enter`, which each would pay for: who takes is told of a
+//! bug by the door he came through, and whoever comes next finds the connection failed.
 
 use super::Link;
 use crate::drive::landing::{Landing, Payload};
@@ -12,11 +15,9 @@ impl Link {
         &self,
         read: impl FnOnce(Kind, Payload<'_>) -> Result<R, E>,
     ) -> Result<Taken<R>, E> {
-        let mut read = Some(read);
-        self.enter(|open| {
-            let taken = read.take().and_then(|read| open.take(read));
-            Ok(open.taken(taken.transpose()?))
-        })
+        let mut open = self.lock();
+        let taken = open.take(read).transpose()?;
+        Ok(open.taken(taken))
     }
 
     /// Takes the oldest messages, one at least and `most` at most; fewer, where `read` fails with one that
@@ -26,29 +27,26 @@ impl Link {
         most: usize,
         mut read: impl FnMut(Kind, Payload<'_>) -> Result<R, E>,
     ) -> Result<Taken<Vec<R>>, E> {
-        self.enter(|open| {
-            let count = open.engine.queued().min(most);
-            let mut messages = Vec::with_capacity(count);
-            while messages.len() < count
-                && let Some(message) = open.take(&mut read)
-            {
-                match message {
-                    Ok(message) => messages.push(message),
-                    Err(error) if messages.is_empty() => return Err(error),
-                    Err(_) => break,
-                }
+        let mut open = self.lock();
+        let count = open.engine.queued().min(most);
+        let mut messages = Vec::with_capacity(count);
+        while messages.len() < count
+            && let Some(message) = open.take(&mut read)
+        {
+            match message {
+                Ok(message) => messages.push(message),
+                Err(error) if messages.is_empty() => return Err(error),
+                Err(_) => break,
             }
-            Ok(open.taken((!messages.is_empty()).then_some(messages)))
-        })
+        }
+        Ok(open.taken((!messages.is_empty()).then_some(messages)))
     }
 
     /// Takes what has arrived of the oldest message, whole or not; `read` is told whether that is its end.
     pub fn take_chunk<R>(&self, read: impl FnOnce(Kind, Payload<'_>, bool) -> R) -> Taken<R> {
-        let mut read = Some(read);
-        self.enter(|open| {
-            let taken = read.take().and_then(|read| open.take_chunk(read));
-            open.taken(taken)
-        })
+        let mut open = self.lock();
+        let taken = open.take_chunk(read);
+        open.taken(taken)
     }
 
     /// How long the message is whose rest may be read to another place.

@@ -61,15 +61,30 @@ fn a_bug_behind_the_door_fails_the_connection_and_is_told() {
     let (link, mut peer) = link();
     peer.write_all(b"\x82\x01a\x82\x01b").unwrap();
     receive(&link);
-    let taken = link.take(|_, _| -> Result<u8, ()> { panic!("of the test") });
-    assert_eq!(taken, Ok(Taken::Nothing { over: true, read: false }));
-    assert!(link.wants().closed);
-    let Some(Cause::Bug(told)) = link.ending().cause else { unreachable!() };
+    let taking = || link.take(|_, _| -> Result<u8, ()> { panic!("of the test") });
+    let told = panics::caught(taking).unwrap_err();
     assert!(told.starts_with("of the test") && told.contains("tests.rs"), "{told}");
+    assert_eq!(link.take(|_, _| Ok::<_, ()>(0)), Ok(Taken::Nothing { over: true, read: false }));
+    assert!(link.wants().closed);
+    assert!(matches!(link.ending().cause, Some(Cause::Bug(cause)) if cause == told));
     assert_eq!(link.send(frame(b"x"), FIRST, Flush::Now), Err(SendError::Closed));
     link.release();
     // Aborted: what it reads is an error, or the end.
     assert!(!peer.read(&mut [0; 8]).is_ok_and(|length| length > 0));
+}
+
+#[test]
+fn what_the_driver_does_is_done_with_a_connection_that_a_bug_has_ended() {
+    panics::silence();
+    let (link, _peer) = link();
+    let mut is_first = true;
+    let wants = link.enter(|open| {
+        assert!(!std::mem::take(&mut is_first), "of the test");
+        open.wants()
+    });
+    assert!(wants.closed);
+    let Some(Cause::Bug(told)) = link.ending().cause else { unreachable!() };
+    assert!(told.starts_with("of the test"), "{told}");
 }
 
 #[test]

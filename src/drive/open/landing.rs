@@ -48,12 +48,19 @@ impl Open {
         &mut self,
         read: impl FnOnce(Kind, Payload<'_>) -> Result<R, E>,
     ) -> Option<Result<R, E>> {
-        let has_landed = self.landing.is_some() && self.engine.has_landed();
-        let landed = if has_landed { self.landing.take() } else { None };
-        match landed {
-            Some(landing) => self.engine.take(|kind, _| read(kind, Payload::Landed(landing))),
-            None => self.engine.try_take(|kind, payload| read(kind, Payload::Here(payload))),
+        if self.landing.is_some() && self.engine.has_landed() {
+            return self.take_landed(read);
         }
+        self.engine.try_take(|kind, payload| read(kind, Payload::Here(payload)))
+    }
+
+    #[inline(never)]
+    fn take_landed<R, E>(
+        &mut self,
+        read: impl FnOnce(Kind, Payload<'_>) -> Result<R, E>,
+    ) -> Option<Result<R, E>> {
+        let landing = self.landing.take()?;
+        self.engine.take(|kind, _| read(kind, Payload::Landed(landing)))
     }
 
     /// A message that has landed may have been dropped for newer ones.

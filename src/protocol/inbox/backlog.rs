@@ -38,6 +38,7 @@ impl Backlog {
     }
 
     /// The payload between these positions, which lies within one block.
+    #[inline(never)]
     pub(super) fn payload(&self, from: u64, to: u64) -> &[u8] {
         let next = self.blocks.partition_point(|block| block.start <= from);
         let block = next.checked_sub(1).and_then(|place| self.blocks.get(place));

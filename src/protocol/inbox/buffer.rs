@@ -201,6 +201,7 @@ impl Buffer {
         }
     }
 
+    #[inline]
     pub(super) fn payload(&self, from: u64, to: u64) -> &[u8] {
         let (bytes, origin) = match &self.apart {
             Some(store) => (&store.bytes, store.origin),

@@ -45,6 +45,7 @@ impl Cuts {
     }
 
     /// Forgets the oldest so many bytes of cuts.
+    #[inline(never)]
     pub(super) fn drop_oldest(&mut self, size: usize) {
         self.lengths.drain(..size);
         self.give_room_back();

@@ -236,7 +236,16 @@ impl Queue {
             self.cuts.drop_oldest(message.cuts);
         }
         self.lighten(message.weight());
-        let arrival = self.older.front_mut().unwrap_or(&mut self.newest);
+        if self.older.is_empty() {
+            self.newest.count -= 1;
+            return self.newest.at;
+        }
+        self.pass_older()
+    }
+
+    #[inline(never)]
+    fn pass_older(&mut self) -> Option<Instant> {
+        let arrival = self.older.front_mut()?;
         arrival.count -= 1;
         let (at, last) = (arrival.at, arrival.count == 0);
         if last {
@@ -271,6 +280,7 @@ impl Queue {
     }
 
     /// Half the bound between pausing and going on keeps the two from alternating at each message.
+    #[inline(never)]
     const fn update_paused(&mut self) {
         let bound = if self.paused { self.bound / 2 } else { self.bound };
         self.paused = matches!(self.overflow, Overflow::Block) && self.bytes > bound;
