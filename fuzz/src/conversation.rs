@@ -257,7 +257,7 @@ impl Conversation {
             Step::SendMessage { kind, fin, compress, payload, times } => {
                 self.send_message(kind, fin, compress, payload.repeat(times))
             }
-            Step::SendPing(payload) => self.engine.send_ping(payload, self.now).map(|_| ()),
+            Step::SendPing(payload) => self.engine.send_ping(Some(payload), self.now).map(|_| ()),
             Step::SendPong(payload) => self.engine.send_pong(payload),
             Step::SendClose { code, reason } => {
                 let close = Close::new(CloseCode(code), String::from_utf8_lossy(reason));

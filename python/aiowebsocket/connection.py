@@ -6,7 +6,6 @@ does not know how a connection is opened.
 
 import asyncio
 import logging
-import os
 import warnings
 from collections.abc import (
     AsyncGenerator,
@@ -160,7 +159,8 @@ class ClientConnection(_core.ClientConnection):
         """Send a Ping (RFC 6455 5.5.2).
 
         Args:
-            data: Payload of at most 125 bytes; None makes a random one of four bytes.
+            data: Payload of at most 125 bytes; None makes a random one of four
+                bytes, which no other ping under way has.
 
         Returns:
             A future that completes with the latency in seconds when the Pong arrives. It need not
@@ -174,7 +174,7 @@ class ClientConnection(_core.ClientConnection):
             ConcurrencyError: If a ping with the same data is waiting for its pong.
             ValueError: If the data is too long.
         """
-        payload = os.urandom(4) if data is None else _control_payload(data)
+        payload = None if data is None else _control_payload(data)
         await self._until_its_end_is_known()
         answered: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._ping(payload, answered)

@@ -184,7 +184,7 @@ impl Link {
     }
 
     /// The number of the Ping, by which its Pong's event names it.
-    pub fn ping(&self, payload: &[u8]) -> Result<(u64, Wants), SendError> {
+    pub fn ping(&self, payload: Option<&[u8]>) -> Result<(u64, Wants), SendError> {
         self.enter(|open| {
             let id = open.engine.send_ping(payload, Instant::now())?;
             Ok((id, self.settle(open)))

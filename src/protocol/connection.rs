@@ -153,9 +153,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a Ping and numbers it. Its Pong becomes an event.
-    pub fn send_ping(&mut self, payload: &[u8], now: Instant) -> Result<u64, SendError> {
+    /// Queues a Ping and numbers it. Its Pong becomes an event. Without a payload it gets one of its own.
+    pub fn send_ping(&mut self, payload: Option<&[u8]>, now: Instant) -> Result<u64, SendError> {
         self.check_open()?;
+        let Some(payload) = payload else {
+            let payload = self.free_payload();
+            self.send_control(Opcode::Ping, &payload)?;
+            return Ok(self.pings.sent(&payload, now));
+        };
         check_control(payload)?;
         if self.pings.is_waiting_for(payload) {
             return Err(SendError::PingAlreadyWaiting);
@@ -363,8 +368,17 @@ impl Connection {
         Ok(true)
     }
 
+    /// One that no Ping under way has.
+    fn free_payload(&mut self) -> [u8; 4] {
+        let mut payload = u32::from_ne_bytes(self.outbox.fresh_payload());
+        while self.pings.is_waiting_for(&payload.to_ne_bytes()) {
+            payload = payload.wrapping_add(1);
+        }
+        payload.to_ne_bytes()
+    }
+
     fn send_keepalive(&mut self, now: Instant) {
-        let payload = self.outbox.fresh_payload();
+        let payload = self.free_payload();
         let leaves_at_once = self.outbox.unsent() == 0;
         if self.send_control(Opcode::Ping, &payload).is_err() {
             // There is output without end before it, and no room: what moves it brings the next one.

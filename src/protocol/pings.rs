@@ -1,6 +1,6 @@
 //! Pings of ours that wait for their Pong (RFC 6455 5.5.2, 5.5.3): the user's and keepalive's.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::keepalive::{Due, Keepalive};
@@ -9,7 +9,10 @@ use super::timers::Timers;
 
 #[derive(Debug, Default)]
 pub(super) struct Pings {
-    waiting: VecDeque<Ping>,
+    /// By their numbers, in the order they were sent, and the numbers by their payloads: a user may have
+    /// many under way.
+    waiting: BTreeMap<u64, Ping>,
+    numbers: BTreeMap<Vec<u8>, u64>,
     sent: u64,
     keepalive: Option<Keepalive>,
     round_trips: RoundTrips,
@@ -17,7 +20,6 @@ pub(super) struct Pings {
 
 #[derive(Debug)]
 struct Ping {
-    id: u64,
     payload: Vec<u8>,
     at: Instant,
 }
@@ -28,13 +30,20 @@ impl Pings {
     }
 
     pub(super) fn is_waiting_for(&self, payload: &[u8]) -> bool {
-        self.waiting.iter().any(|ping| ping.payload == payload)
+        self.numbers.contains_key(payload)
     }
 
     pub(super) fn sent(&mut self, payload: &[u8], at: Instant) -> u64 {
         self.sent += 1;
-        self.waiting.push_back(Ping { id: self.sent, payload: payload.to_vec(), at });
+        self.numbers.insert(payload.to_vec(), self.sent);
+        self.waiting.insert(self.sent, Ping { payload: payload.to_vec(), at });
         self.sent
+    }
+
+    fn forget(&mut self, id: u64) -> Option<Ping> {
+        let ping = self.waiting.remove(&id)?;
+        self.numbers.remove(&ping.payload);
+        Some(ping)
     }
 
     /// A Pong answers the Ping of its payload and all before it, since a peer may answer only the
@@ -46,16 +55,16 @@ impl Pings {
         at: Instant,
         timers: &mut Timers,
     ) -> Vec<(u64, Duration)> {
-        let Some(position) = self.waiting.iter().position(|ping| ping.payload == payload) else {
-            return Vec::new();
-        };
         let mut answered = Vec::new();
-        for ping in self.waiting.drain(..=position) {
+        let Some(&latest) = self.numbers.get(payload) else { return answered };
+        while let Some((&id, _)) = self.waiting.first_key_value().filter(|(id, _)| **id <= latest)
+            && let Some(ping) = self.forget(id)
+        {
             let latency = at.saturating_duration_since(ping.at);
             self.round_trips.add(latency);
             let keepalive = self.keepalive.as_mut();
-            if !keepalive.is_some_and(|keepalive| keepalive.answered(ping.id, timers)) {
-                answered.push((ping.id, latency));
+            if !keepalive.is_some_and(|keepalive| keepalive.answered(id, timers)) {
+                answered.push((id, latency));
             }
         }
         answered
@@ -73,7 +82,7 @@ impl Pings {
         let Some(keepalive) = &mut self.keepalive else { return };
         // Of the one before it, without ping_timeout, nobody expects anything any more.
         if let Some(unanswered) = keepalive.sent(id, at, output, timers) {
-            self.waiting.retain(|ping| ping.id != unanswered);
+            self.forget(unanswered);
         }
     }
 

@@ -17,7 +17,7 @@ import aiowebsocket
 from aiowebsocket import AioWebSocket, ClientConnection, connect
 from blocking import until
 from peers import deflate, frames
-from peers.scripts import sends_after_go
+from peers.scripts import echo, sends_after_go
 
 if TYPE_CHECKING:
     from conftest import MakeRawPeer
@@ -172,12 +172,7 @@ async def test_other_tasks_get_turns_though_messages_always_come(raw_peer: MakeR
 async def test_the_loop_has_turns_though_each_poll_finds_a_message(raw_peer: MakeRawPeer) -> None:
     """Each poll finds exactly one message, which the peer sends when it has our last one."""
 
-    def script(session: Session) -> None:
-        session.open()
-        while session.receive().opcode != frames.CLOSE:
-            session.send(frames.text("next"))
-
-    peer = raw_peer(script)
+    peer = raw_peer(echo)
     sock = socket.create_connection(("127.0.0.1", peer.port))
     descriptor = sock.fileno()
     async with connect(peer.uri, sock=sock, busy_poll=LONGEST) as ws:

@@ -18,6 +18,7 @@ from aiowebsocket import AioWebSocket, ClientConnection, connect
 from peers import deflate, frames, segments
 from peers.frames import CLOSE, PING, PONG, Frame
 from peers.raw import PATIENCE, Session
+from peers.scripts import echo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -325,13 +326,6 @@ async def test_compressed_messages_keep_their_order_and_context(raw_peer: MakeRa
 
 
 async def test_echoes_go_round_and_round(raw_peer: MakeRawPeer) -> None:
-    def echo(session: Session) -> None:
-        session.open()
-        while (frame := session.receive()).opcode != CLOSE:
-            session.send(frames.frame(frame.opcode, frame.payload))
-        session.send_close(frame.close_code)
-        session.hang_up()
-
     async with connect(raw_peer(echo).uri, coalesce=True) as ws:
         for number in range(200):
             await ws.send(str(number))

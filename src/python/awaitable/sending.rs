@@ -249,11 +249,11 @@ fn drop_unsent(driver: &Bound<'_, Driver>) -> PyResult<Written> {
 
 pub(crate) fn ping(
     driver: &Bound<'_, Driver>,
-    payload: &[u8],
+    payload: Option<&[u8]>,
     answered: Py<PyAny>,
 ) -> PyResult<()> {
     let (id, wants) = command(driver, |link| link.ping(payload))?;
-    driver.get().desk().pings.push((id, answered));
+    driver.get().desk().pings.insert(id, answered);
     driver.get().report(driver.py(), Driver::apply(driver, wants, false))
 }
 

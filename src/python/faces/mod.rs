@@ -183,7 +183,7 @@ impl Link {
     }
 
     /// Sends a Ping; its Pong completes `answered` with the latency.
-    fn _ping(&self, py: Python<'_>, payload: &[u8], answered: Py<PyAny>) -> PyResult<()> {
+    fn _ping(&self, py: Python<'_>, payload: Option<&[u8]>, answered: Py<PyAny>) -> PyResult<()> {
         sending::ping(self.driver.bind(py), payload, answered)
     }
 

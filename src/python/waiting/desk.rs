@@ -1,7 +1,7 @@
 //! Where callers are parked: for a message, for room or their turn to send, for the end, for a Pong.
 //! Knows order, not events: the driver says when somebody is to be woken.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
@@ -31,7 +31,8 @@ pub(crate) struct Desk {
     senders: VecDeque<(Ticket, Py<Waiter>)>,
     /// Who waits for room, and after these for the end.
     others: Vec<(Place, Py<Waiter>)>,
-    pub(crate) pings: Vec<(u64, Py<PyAny>)>,
+    /// Futures, by the numbers of their Pings.
+    pub(crate) pings: BTreeMap<u64, Py<PyAny>>,
     pub(crate) detail: Option<Box<str>>,
 }
 
@@ -98,6 +99,6 @@ impl Desk {
         for waiter in self.receivers.iter().chain(senders).chain(others) {
             visit.call(waiter)?;
         }
-        self.pings.iter().try_for_each(|(_, future)| visit.call(future))
+        self.pings.values().try_for_each(|future| visit.call(future))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use aiowebsocket::protocol::{Close, CloseCode, Config, Connection, Failure, Phase};
+use aiowebsocket::protocol::{Close, CloseCode, Config, Connection, Event, Failure, Phase};
 
 use super::{feed, frame, keys, unlimited};
 
@@ -102,4 +102,22 @@ fn an_application_that_does_not_look_is_given_up_unless_it_does_in_time() {
     assert_eq!(engine.sent_close().unwrap().code, CloseCode::GOING_AWAY);
     engine.arm_stall(Some((start + 9 * S, 5 * S)));
     assert_eq!(engine.poll_timeout(), None);
+}
+
+#[test]
+fn pings_without_a_payload_are_told_apart_though_the_random_numbers_are_equal() {
+    let start = Instant::now();
+    let mut engine = Connection::new(&unlimited(), Box::new(|| [7; 4]));
+    let ids = [1, 2, 3].map(|_| engine.send_ping(None, start).unwrap());
+    let sent = engine.poll_output().to_vec();
+    let payloads: Vec<_> =
+        sent.chunks(10).map(|ping| [0, 1, 2, 3].map(|n| ping[6 + n] ^ 7)).collect();
+    for payload in &payloads[..2] {
+        feed(&mut engine, &frame(0x8A, payload), start + S);
+    }
+    let answered = std::iter::from_fn(|| engine.poll_event()).filter_map(|event| match event {
+        Event::Pong { id, .. } => Some(id),
+        _ => None,
+    });
+    assert_eq!(answered.collect::<Vec<_>>(), ids[..2]);
 }

@@ -38,11 +38,7 @@ impl Driver {
     }
 
     fn answer_ping(&self, py: Python<'_>, id: u64, latency: Duration) -> PyResult<()> {
-        let answered = {
-            let pings = &mut self.desk().pings;
-            let position = pings.iter().position(|(waiting, _)| *waiting == id);
-            position.map(|position| pings.remove(position).1)
-        };
+        let answered = self.desk().pings.remove(&id);
         if let Some(future) = answered
             && !is_done(py, &future)?
         {
@@ -57,7 +53,7 @@ impl Driver {
     pub(super) fn fail_pings(&self, py: Python<'_>) -> PyResult<()> {
         let pings = std::mem::take(&mut self.desk().pings);
         let mut outcome = Outcome::default();
-        for (_, future) in pings {
+        for future in pings.into_values() {
             outcome.add(self.fail_ping(py, &future));
         }
         outcome.result()
