@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,8 @@ async def test_one_that_is_cancelled_with_an_object_that_looks_back_does_not_dea
         receiving[0].cancel(msg=Curious())
         with pytest.raises(asyncio.CancelledError) as raised:
             await receiving[0]
-        assert "Task" in repr(raised.value)
+        if sys.version_info >= (3, 11):  # Before, a task keeps the object to itself.
+            assert "Task" in repr(raised.value)
         del raised
         peer.go.set()
         assert await asyncio.wait_for(ws.recv(), SHORT) == "x"

@@ -53,7 +53,7 @@ class ByConnect:
 
     def __init__(self, uri: str, ca_file: Path, keepalive: float | None) -> None:
         self._opening = aiowebsocket.connect(
-            uri, ssl=trusting(uri, ca_file), open_timeout=PATIENCE, **pinging(keepalive)
+            uri, ssl=trusting(uri, ca_file), open_timeout=PATIENCE, **options(keepalive)
         )
 
     async def open(self) -> None:
@@ -74,7 +74,7 @@ class ByAioWebSocket:
 
     def __init__(self, uri: str, ca_file: Path, keepalive: float | None) -> None:
         self._aws = aiowebsocket.AioWebSocket(
-            uri, ssl=trusting(uri, ca_file), timeout=PATIENCE, **pinging(keepalive)
+            uri, ssl=trusting(uri, ca_file), timeout=PATIENCE, **options(keepalive)
         )
 
     async def open(self) -> None:
@@ -261,9 +261,13 @@ OTHERS: dict[str, type[Client]] = {
 CLIENTS = {**OURS, **OTHERS}
 
 
-def pinging(keepalive: float | None) -> dict[str, Any]:
-    """Our options for it."""
-    return {"ping_interval": keepalive, "ping_timeout": keepalive or 20}
+def options(keepalive: float | None) -> dict[str, Any]:
+    """Our options for it, and as much that may wait as with the others."""
+    return {
+        "ping_interval": keepalive,
+        "ping_timeout": keepalive or 20,
+        "max_buffered": MAX_BUFFERED,
+    }
 
 
 def trusting(uri: str, ca_file: Path) -> aiowebsocket.TLSConfig | None:

@@ -74,7 +74,7 @@ mod tests {
     use crate::protocol::no_memory;
     use crate::protocol::opcode::Kind;
 
-    const MUCH: usize = 20 * FULL;
+    const MUCH: usize = 100 * FULL;
 
     fn inbox(compressed: bool, overflow: Overflow) -> Inbox {
         let inflater = compressed.then(|| Inflater::new(false));
@@ -85,7 +85,7 @@ mod tests {
     fn message(number: usize) -> Vec<u8> {
         let length = match number % 1000 {
             0 => 0,
-            500 => 3 * FULL,
+            500 => 20 * FULL,
             rest => rest * 7919 % 4000,
         };
         let mut message = number.to_be_bytes().repeat(length / 8 + 1);
@@ -135,7 +135,7 @@ mod tests {
                     feed(&mut inbox, &frame(&message(fed), deflater.as_mut()));
                     fed += 1;
                     let (held, waits) = (inbox.buffer.held(), inbox.queue().bytes());
-                    assert!(held < waits + waits / 8 + 6 * FULL, "{held} for {waits}");
+                    assert!(held < waits + waits / 6 + 24 * FULL, "{held} for {waits}");
                 }
                 while inbox.queue().bytes() > bound / 2 {
                     assert_eq!(take(&mut inbox), Some(message(taken)));
@@ -143,7 +143,7 @@ mod tests {
                 }
             }
             assert_eq!((fed, inbox.queued()), (taken, 0));
-            assert!(inbox.buffer.held() < 6 * FULL, "{}", inbox.buffer.held());
+            assert!(inbox.buffer.held() < 24 * FULL, "{}", inbox.buffer.held());
         }
     }
 
@@ -152,12 +152,12 @@ mod tests {
         let mut inbox = inbox(false, Overflow::DropOldest);
         let count = 3 * MUCH / FULL;
         for number in 0..count {
-            feed(&mut inbox, &frame(&vec![u8::try_from(number).unwrap(); FULL], None));
+            feed(&mut inbox, &frame(&vec![u8::try_from(number % 251).unwrap(); FULL], None));
             assert!(inbox.buffer.held() < MUCH + 4 * FULL, "{}", inbox.buffer.held());
         }
         let first = count - inbox.queued();
         for number in first..count {
-            assert_eq!(take(&mut inbox).unwrap()[0], u8::try_from(number).unwrap());
+            assert_eq!(take(&mut inbox).unwrap()[0], u8::try_from(number % 251).unwrap());
         }
     }
 
@@ -196,7 +196,7 @@ mod tests {
             }
             inbox.queued()
         });
-        assert!(queued > 900, "{queued}");
+        assert!(queued > 150, "{queued}");
         assert!((0..queued).all(|_| take(&mut inbox) == Some(vec![7; 1000])));
     }
 }

@@ -23,9 +23,13 @@ const SMALL_GAP: u64 = 32;
 /// From here on the end of a frame limits how far the buffer grows before it.
 const LARGE: usize = 256 * 1024;
 
-/// A buffer in which so much waits is full. Longer than that it grows for one message alone, and then
-/// moving bytes more often is better than memory that lies idle.
-pub(super) const FULL: usize = 1024 * 1024;
+/// A buffer in which so much waits is full, and the next one is at first so long as to become full too.
+pub(super) const FULL: usize = 192 * 1024;
+const NEXT: usize = 256 * 1024;
+
+/// From here on, where one message is so long, moving bytes more often is better than memory that lies
+/// idle.
+const HUGE: usize = 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Buffer {
@@ -403,14 +407,14 @@ impl Store {
 fn copy_of(bytes: &[u8], backlog: &mut Backlog) -> Result<Vec<u8>, NoMemory> {
     backlog.provide()?;
     let mut next = Vec::new();
-    reserve_exact(&mut next, bytes.len().saturating_add(FULL))?;
+    reserve_exact(&mut next, bytes.len().saturating_add(NEXT))?;
     work::count(bytes.len());
     next.extend_from_slice(bytes);
-    next.resize(bytes.len() + FULL, 0);
+    next.resize(bytes.len() + NEXT, 0);
     Ok(next)
 }
 
-/// Makes `bytes` longer by half, and from `FULL` on by an eighth, so that growing costs little
+/// Makes `bytes` longer by half, and from `HUGE` on by an eighth, so that growing costs little
 /// altogether; but by no more than `most` beyond `end` where the end of what comes is known.
 fn grow(bytes: &mut Vec<u8>, end: usize, least: usize, most: usize) -> Result<(), NoMemory> {
     if bytes.len() - end < least {
@@ -428,7 +432,7 @@ fn grow(bytes: &mut Vec<u8>, end: usize, least: usize, most: usize) -> Result<()
 
 /// How much may lie idle beside so many bytes that do not.
 const fn spared(bytes: usize, ample: usize) -> usize {
-    if bytes < FULL { ample } else { bytes / 8 }
+    if bytes < HUGE { ample } else { bytes / 8 }
 }
 
 /// The distance from `origin` to `position`: both lie within one buffer.
