@@ -1,6 +1,11 @@
 //! Room whose size a peer or a user chooses: that there is none is an error, and ends no process.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
+
+/// Whoever takes a lot leaves as much as this, or there is none for what is small, whose want ends the
+/// process. The allocator asks the system for a mebibyte at a time in the end.
+const MARGIN: usize = 2 * 1024 * 1024;
 
 /// So many bytes could not be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,18 +16,36 @@ pub(super) fn reserve(bytes: &mut Vec<u8>, more: usize) -> Result<(), NoMemory> 
     if bytes.capacity() - bytes.len() >= more {
         return Ok(());
     }
-    if may_have(bytes.len().saturating_add(more)) && bytes.try_reserve(more).is_ok() {
+    let length = bytes.len().saturating_add(more);
+    if may_have(length) && bytes.try_reserve(more).is_ok() && leaves_enough(bytes) {
         return Ok(());
     }
     reserve_exact(bytes, more)
 }
 
 pub(super) fn reserve_exact(bytes: &mut Vec<u8>, more: usize) -> Result<(), NoMemory> {
+    if bytes.capacity() - bytes.len() >= more {
+        return Ok(());
+    }
     let length = bytes.len().saturating_add(more);
-    if may_have(length) && bytes.try_reserve_exact(more).is_ok() {
+    if may_have(length) && bytes.try_reserve_exact(more).is_ok() && leaves_enough(bytes) {
         return Ok(());
     }
     Err(NoMemory(length))
+}
+
+/// Whether there is memory for others beside what has been made room for; if not, that is given back.
+fn leaves_enough(bytes: &mut Vec<u8>) -> bool {
+    if bytes.capacity() < MARGIN {
+        return true;
+    }
+    let mut margin = Vec::<u8>::new();
+    let is_there = margin.try_reserve_exact(MARGIN).is_ok();
+    black_box(&margin);
+    if !is_there {
+        bytes.shrink_to_fit();
+    }
+    is_there
 }
 
 /// Makes room at the end of a queue for so many more.
