@@ -156,15 +156,17 @@ impl Connection {
     /// Queues a Ping and numbers it. Its Pong becomes an event. Without a payload it gets one of its own.
     pub fn send_ping(&mut self, payload: Option<&[u8]>, now: Instant) -> Result<u64, SendError> {
         self.check_open()?;
-        let Some(payload) = payload else {
-            let payload = self.free_payload();
-            self.send_control(Opcode::Ping, &payload)?;
-            return Ok(self.pings.sent(&payload, now));
+        let own;
+        let payload = if let Some(payload) = payload {
+            check_control(payload)?;
+            if self.pings.is_waiting_for(payload) {
+                return Err(SendError::PingAlreadyWaiting);
+            }
+            payload
+        } else {
+            own = self.free_payload();
+            &own
         };
-        check_control(payload)?;
-        if self.pings.is_waiting_for(payload) {
-            return Err(SendError::PingAlreadyWaiting);
-        }
         self.send_control(Opcode::Ping, payload)?;
         Ok(self.pings.sent(payload, now))
     }

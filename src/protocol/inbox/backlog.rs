@@ -3,7 +3,12 @@
 
 use std::collections::VecDeque;
 
-use crate::protocol::no_memory::{NoMemory, make_room};
+use crate::protocol::no_memory::{NoMemory, make_room, reserve_exact};
+use crate::protocol::work;
+
+/// A buffer in which so much waits is full, and the next one is at first so long as to become full too.
+pub(super) const FULL: usize = 192 * 1024;
+const NEXT: usize = 256 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
@@ -23,18 +28,29 @@ impl Backlog {
         self.blocks.is_empty()
     }
 
-    /// Makes room for another block.
-    pub(super) fn provide(&mut self) -> Result<(), NoMemory> {
-        make_room(&mut self.blocks, 1)
-    }
-
-    /// The buffer is full of whole messages; they begin behind all that are here.
-    pub(super) fn push(&mut self, start: u64, mut bytes: Vec<u8>, length: usize) {
+    /// Lays a buffer away that is full of whole messages, so many bytes of it from that position on, behind
+    /// all that are here. Another goes on in its place with what comes after them, up to `end`.
+    pub(super) fn lay(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        start: u64,
+        length: usize,
+        end: usize,
+    ) -> Result<(), NoMemory> {
+        let rest = &buffer[length..end];
+        make_room(&mut self.blocks, 1)?;
+        let mut next = Vec::new();
+        reserve_exact(&mut next, rest.len().saturating_add(NEXT))?;
+        work::count(rest.len());
+        next.extend_from_slice(rest);
+        next.resize(rest.len() + NEXT, 0);
+        let mut bytes = std::mem::replace(buffer, next);
         bytes.truncate(length);
         if bytes.capacity() / 8 > length / 7 {
             bytes.shrink_to_fit();
         }
         self.blocks.push_back(Block { start, end: start + length as u64, bytes });
+        Ok(())
     }
 
     /// The payload between these positions, which lies within one block.
@@ -68,8 +84,8 @@ impl Backlog {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::super::buffer::FULL;
     use super::super::{Inbox, Overflow, Queue};
+    use super::FULL;
     use crate::protocol::deflate::{Deflater, Inflater};
     use crate::protocol::no_memory;
     use crate::protocol::opcode::Kind;

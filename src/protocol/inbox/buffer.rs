@@ -11,7 +11,7 @@
 //! laid into the backlog, and another goes on. A payload is named by its position in the stream of all
 //! payloads, which stays true when bytes are moved. Knows no frame.
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, FULL};
 use crate::protocol::deflate::{Inflater, Malformed};
 use crate::protocol::no_memory::{NoMemory, reserve_exact};
 use crate::protocol::work;
@@ -22,10 +22,6 @@ const LEAST_SPARE: usize = 32 * 1024;
 const SMALL_GAP: u64 = 32;
 /// From here on the end of a frame limits how far the buffer grows before it.
 const LARGE: usize = 256 * 1024;
-
-/// A buffer in which so much waits is full, and the next one is at first so long as to become full too.
-pub(super) const FULL: usize = 192 * 1024;
-const NEXT: usize = 256 * 1024;
 
 /// From here on, where one message is so long, moving bytes more often is better than memory that lies
 /// idle.
@@ -320,10 +316,8 @@ impl Buffer {
         if let Some(needed) = needed.filter(|_| self.apart.is_none())
             && let message = index(self.origin, needed.message)
             && message - start >= FULL
-            && let Ok(next) = copy_of(&self.wire[message..self.end], &mut self.backlog)
+            && self.backlog.lay(&mut self.wire, self.origin, message, self.end).is_ok()
         {
-            let full = std::mem::replace(&mut self.wire, next);
-            self.backlog.push(self.origin, full, message);
             self.origin += message as u64;
             self.assembled -= message;
             self.parsed -= message;
@@ -382,10 +376,8 @@ impl Store {
         let start = within(self.origin, needed.live);
         let message = index(self.origin, needed.message);
         if message - start >= FULL
-            && let Ok(next) = copy_of(&self.bytes[message..self.end], backlog)
+            && backlog.lay(&mut self.bytes, self.origin, message, self.end).is_ok()
         {
-            let full = std::mem::replace(&mut self.bytes, next);
-            backlog.push(self.origin, full, message);
             self.origin += message as u64;
             self.end -= message;
         } else if start > 0 && start >= self.end - start {
@@ -401,17 +393,6 @@ impl Store {
         self.origin += self.end as u64;
         self.end = 0;
     }
-}
-
-/// A buffer that goes on with these bytes, and room in the backlog for the one that is full.
-fn copy_of(bytes: &[u8], backlog: &mut Backlog) -> Result<Vec<u8>, NoMemory> {
-    backlog.provide()?;
-    let mut next = Vec::new();
-    reserve_exact(&mut next, bytes.len().saturating_add(NEXT))?;
-    work::count(bytes.len());
-    next.extend_from_slice(bytes);
-    next.resize(bytes.len() + NEXT, 0);
-    Ok(next)
 }
 
 /// Makes `bytes` longer by half, and from `HUGE` on by an eighth, so that growing costs little
