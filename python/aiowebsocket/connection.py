@@ -65,7 +65,7 @@ class ClientConnection(_core.ClientConnection):
 
     def __init__(self, opened: _core.Opened, options: dict[str, Any]) -> None:
         self._opened = opened
-        self._options = options
+        self._deflate = options["deflate"]
         self.logger = options["logger"]
 
     @cached_property
@@ -111,7 +111,7 @@ class ClientConnection(_core.ClientConnection):
         agreed = self._opened.deflate
         if agreed is None:
             return None
-        options = self._options["deflate"]
+        options = self._deflate
         return PerMessageDeflate(
             server_no_context_takeover=agreed[0],
             client_no_context_takeover=agreed[1],

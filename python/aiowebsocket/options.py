@@ -79,18 +79,23 @@ class Face:
             (name, default, options[name].check)
             for name, default in constructor.__kwdefaults__.items()
         ]
-        self._taken = fixed | {name: check(name, default) for name, default, check in self._written}
+        by_default = {name: check(name, default) for name, default, check in self._written}
+        self._by_default = _with_deflate(fixed | by_default)
 
     def take(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Check what the constructor was given, and give it as the engine takes it."""
-        taken = self._taken.copy()
-        for name, default, check in self._written:
-            value = given[name]
-            if value is not default:
-                taken[name] = check(name, value)
-        # How our own messages are compressed: there may be an offer among the caller's headers too.
-        taken["deflate"] = taken["compression"] or _DEFLATE
-        return taken
+        changed = {
+            name: check(name, given[name])
+            for name, default, check in self._written
+            if given[name] is not default
+        }
+        # Those who change nothing share one.
+        return _with_deflate(self._by_default | changed) if changed else self._by_default
+
+
+def _with_deflate(options: dict[str, Any]) -> dict[str, Any]:
+    # How our own messages are compressed: there may be an offer among the caller's headers too.
+    return options | {"deflate": options["compression"] or _DEFLATE}
 
 
 def header_fields(name: str, headers: Any) -> list[tuple[str, str]]:

@@ -93,7 +93,7 @@ impl Link {
         self.enter(|open| {
             if let Some(stream) = &open.stream {
                 let socket = Arc::clone(stream.shared_socket());
-                open.watch = Some(Watch::start(self.as_ward(), socket)?);
+                open.watch = Some(Box::new(Watch::start(self.as_ward(), socket)?));
             }
             Ok(())
         })

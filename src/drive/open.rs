@@ -34,7 +34,7 @@ pub(super) struct Open {
     /// None once the descriptor has been closed.
     pub(super) stream: Option<Stream>,
     /// None where the loop sees every end by itself.
-    pub(super) watch: Option<Watch>,
+    pub(super) watch: Option<Box<Watch>>,
     pub(super) hung_up: bool,
     pub(super) failure: Option<StreamEnd>,
     /// Where a long message is read to, or has been.

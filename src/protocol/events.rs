@@ -9,12 +9,12 @@ use super::frame::{FrameRecord, Mark};
 
 /// So many records of frames wait at most. One takes some 150 bytes, so this is less than 100 KiB, and
 /// more frames than a log's reader will miss, of what one read of 256 KiB brings.
-const MOST_RECORDS: usize = 512;
+const MOST_RECORDS: u16 = 512;
 
 #[derive(Debug)]
 pub(super) struct Events {
     waiting: VecDeque<Event>,
-    records: usize,
+    records: u16,
     /// Whether each frame is told of.
     trace: bool,
 }
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn what_is_left_out_is_counted_in_its_place_and_no_answered_ping_is() {
         let mut events = Events::new(true);
-        frames(&mut events, MOST_RECORDS + 7);
+        frames(&mut events, usize::from(MOST_RECORDS) + 7);
         events.pong(1, Duration::ZERO);
         frames(&mut events, 2);
         events.pong(2, Duration::ZERO);

@@ -1,7 +1,6 @@
 //! Room whose size a peer or a user chooses: that there is none is an error, and ends no process.
 
 use std::collections::VecDeque;
-use std::hint::black_box;
 
 /// Whoever takes a lot leaves as much as this, or there is none for what is small, whose want ends the
 /// process. The allocator asks the system for a mebibyte at a time in the end.
@@ -16,11 +15,9 @@ pub(super) fn reserve(bytes: &mut Vec<u8>, more: usize) -> Result<(), NoMemory> 
     if bytes.capacity() - bytes.len() >= more {
         return Ok(());
     }
-    let length = bytes.len().saturating_add(more);
-    if may_have(length) && bytes.try_reserve(more).is_ok() && leaves_enough(bytes) {
-        return Ok(());
-    }
-    reserve_exact(bytes, more)
+    // As a vector grows by itself.
+    let ample = more.max(bytes.capacity().saturating_mul(2).saturating_sub(bytes.len()));
+    reserve_exact(bytes, ample).or_else(|_| reserve_exact(bytes, more))
 }
 
 pub(super) fn reserve_exact(bytes: &mut Vec<u8>, more: usize) -> Result<(), NoMemory> {
@@ -28,24 +25,12 @@ pub(super) fn reserve_exact(bytes: &mut Vec<u8>, more: usize) -> Result<(), NoMe
         return Ok(());
     }
     let length = bytes.len().saturating_add(more);
-    if may_have(length) && bytes.try_reserve_exact(more).is_ok() && leaves_enough(bytes) {
-        return Ok(());
+    if !may_have(length) {
+        return Err(NoMemory(length));
     }
-    Err(NoMemory(length))
-}
-
-/// Whether there is memory for others beside what has been made room for; if not, that is given back.
-fn leaves_enough(bytes: &mut Vec<u8>) -> bool {
-    if bytes.capacity() < MARGIN {
-        return true;
-    }
-    let mut margin = Vec::<u8>::new();
-    let is_there = margin.try_reserve_exact(MARGIN).is_ok();
-    black_box(&margin);
-    if !is_there {
-        bytes.shrink_to_fit();
-    }
-    is_there
+    let is_there = bytes.try_reserve_exact(more.saturating_add(margin_of(length))).is_ok();
+    bytes.shrink_to(length);
+    if is_there { Ok(()) } else { Err(NoMemory(length)) }
 }
 
 /// Makes room at the end of a queue for so many more.
@@ -56,10 +41,26 @@ pub(super) fn make_room<T>(queue: &mut VecDeque<T>, more: usize) -> Result<(), N
 
 #[cold]
 fn grow<T>(queue: &mut VecDeque<T>, more: usize) -> Result<(), NoMemory> {
-    let bytes = queue.len().saturating_add(more).saturating_mul(size_of::<T>());
-    let has_room = may_have(bytes)
-        && (queue.try_reserve(more).is_ok() || queue.try_reserve_exact(more).is_ok());
-    if has_room { Ok(()) } else { Err(NoMemory(bytes)) }
+    let ample = more.max(queue.capacity()).max(4);
+    grow_exact(queue, ample).or_else(|_| grow_exact(queue, more))
+}
+
+fn grow_exact<T>(queue: &mut VecDeque<T>, more: usize) -> Result<(), NoMemory> {
+    let length = queue.len().saturating_add(more);
+    let bytes = length.saturating_mul(size_of::<T>());
+    if !may_have(bytes) {
+        return Err(NoMemory(bytes));
+    }
+    let margin = margin_of(bytes).div_ceil(size_of::<T>());
+    let is_there = queue.try_reserve_exact(more.saturating_add(margin)).is_ok();
+    queue.shrink_to(length);
+    if is_there { Ok(()) } else { Err(NoMemory(bytes)) }
+}
+
+/// What is asked for together with so many bytes, and given back at once: in one piece, so that the system
+/// has it, and not only the place where this thread takes small pieces from.
+const fn margin_of(bytes: usize) -> usize {
+    if bytes < MARGIN { 0 } else { MARGIN }
 }
 
 #[cfg(not(test))]

@@ -1,6 +1,7 @@
 //! Pings of ours that wait for their Pong (RFC 6455 5.5.2, 5.5.3): the user's and keepalive's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::keepalive::{Due, Keepalive};
@@ -12,7 +13,7 @@ pub(super) struct Pings {
     /// By their numbers, in the order they were sent, and the numbers by their payloads: a user may have
     /// many under way.
     waiting: BTreeMap<u64, Ping>,
-    numbers: BTreeMap<Vec<u8>, u64>,
+    numbers: BTreeMap<Arc<[u8]>, u64>,
     sent: u64,
     keepalive: Option<Keepalive>,
     round_trips: RoundTrips,
@@ -20,7 +21,7 @@ pub(super) struct Pings {
 
 #[derive(Debug)]
 struct Ping {
-    payload: Vec<u8>,
+    payload: Arc<[u8]>,
     at: Instant,
 }
 
@@ -35,8 +36,9 @@ impl Pings {
 
     pub(super) fn sent(&mut self, payload: &[u8], at: Instant) -> u64 {
         self.sent += 1;
-        self.numbers.insert(payload.to_vec(), self.sent);
-        self.waiting.insert(self.sent, Ping { payload: payload.to_vec(), at });
+        let payload: Arc<[u8]> = payload.into();
+        self.numbers.insert(Arc::clone(&payload), self.sent);
+        self.waiting.insert(self.sent, Ping { payload, at });
         self.sent
     }
 

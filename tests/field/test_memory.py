@@ -18,8 +18,9 @@ import asyncio, resource, sys
 import aiowebsocket
 
 async def main():
-    uri, way = sys.argv[1:]
-    async with aiowebsocket.connect(uri, max_size=None, compression=None, close_timeout=1) as ws:
+    uri, way, driver = sys.argv[1:]
+    options = {"max_size": None, "compression": None, "close_timeout": 1, "driver": driver}
+    async with aiowebsocket.connect(uri, **options) as ws:
         message = bytes(90 << 20) if way == "sends" else None
         with open("/proc/self/statm") as statm:
             used = int(statm.read().split()[0]) * resource.getpagesize()
@@ -60,20 +61,23 @@ def sink(session: Session) -> None:
     session.receive_ending()
 
 
+@pytest.mark.parametrize("driver", ["loop", "lifeline"])
 @pytest.mark.parametrize("script", [binary, text])
-def test_a_message_for_which_there_is_no_memory_fails_the_connection(script: Script) -> None:
-    assert run(script, "receives") == "closed by MemoryError with 1009\nalive\n"
+def test_a_message_for_which_there_is_no_memory_fails_the_connection(
+    script: Script, driver: str
+) -> None:
+    assert run(script, "receives", driver) == "closed by MemoryError with 1009\nalive\n"
 
 
 def test_a_send_for_which_there_is_no_memory_raises_and_sends_nothing() -> None:
-    assert run(sink, "sends") == "MemoryError\nalive\n"
+    assert run(sink, "sends", "loop") == "MemoryError\nalive\n"
 
 
-def run(script: Script, way: str) -> str:
+def run(script: Script, way: str, driver: str) -> str:
     """What the program prints."""
     peer = RawPeer(script)
     try:
-        command = [sys.executable, "-c", PROGRAM, peer.uri, way]
+        command = [sys.executable, "-c", PROGRAM, peer.uri, way, driver]
         child = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
         assert child.returncode == 0, child.stderr
         return child.stdout

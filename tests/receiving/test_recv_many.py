@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import random
 import threading
+import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -362,14 +363,15 @@ async def test_a_flood_is_received_whole_and_leaves_others_their_turns(
         turn()
         received = 0
         while received < count:
-            batch = await ws.recv_many()
+            batch = await ws.recv_many(10_000)
             received += len(batch)
             for message in batch:
                 assert isinstance(message, bytes)
                 checksum = zlib.crc32(message, checksum)
+            time.sleep(0.02)  # noqa: ASYNC251 - as long as others may have to wait for their turn
     whole = b"".join(number.to_bytes(4, "big") * 8 for number in range(count))
     assert checksum == zlib.crc32(whole)
-    assert turns > 2
+    assert turns > 5
 
 
 @pytest.mark.every("face")

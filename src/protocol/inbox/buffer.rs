@@ -36,10 +36,10 @@ pub(super) struct Buffer {
     parsed: usize,
     end: usize,
     apart: Option<Box<Store>>,
-    backlog: Backlog,
+    /// Few have one.
+    backlog: Option<Box<Backlog>>,
     /// What is read where there is no room at all, to be forgotten.
     nowhere: [u8; 8],
-    reads_nowhere: bool,
 }
 
 /// Payloads that live apart from the wire's bytes.
@@ -88,9 +88,8 @@ impl Buffer {
             parsed: 0,
             end: 0,
             apart,
-            backlog: Backlog::default(),
+            backlog: None,
             nowhere: [0; 8],
-            reads_nowhere: false,
         }
     }
 
@@ -101,19 +100,22 @@ impl Buffer {
         }
         let room = self.make_room(needed, awaited);
         // Little room is enough to go on with.
-        if self.wire.len() > self.end { Ok(()) } else { room }
+        if self.has_room() { Ok(()) } else { room }
     }
 
     /// The room that there is. Where there is none, what is read is forgotten.
     pub(super) fn spare(&mut self) -> &mut [u8] {
-        self.reads_nowhere = self.wire.len() == self.end;
-        if self.reads_nowhere { &mut self.nowhere } else { &mut self.wire[self.end..] }
+        if self.has_room() { &mut self.wire[self.end..] } else { &mut self.nowhere }
     }
 
     pub(super) const fn received(&mut self, length: usize) {
-        if !self.reads_nowhere {
+        if self.has_room() {
             self.end += length;
         }
+    }
+
+    const fn has_room(&self) -> bool {
+        self.end < self.wire.len()
     }
 
     pub(super) fn unparsed(&self) -> &[u8] {
@@ -208,7 +210,7 @@ impl Buffer {
             None => (&self.wire, self.origin),
         };
         if from < origin {
-            return self.backlog.payload(from, to);
+            return self.backlog.as_ref().map_or(&[], |backlog| backlog.payload(from, to));
         }
         &bytes[index(origin, from)..index(origin, to)]
     }
@@ -232,15 +234,15 @@ impl Buffer {
 
     /// Everything before that payload has been taken, or nothing is needed at all.
     #[inline]
-    pub(super) fn forget(&mut self, live: Option<u64>) {
-        if !self.backlog.is_empty() {
-            self.backlog.forget(live);
+    pub(super) fn forget(&mut self, live: impl FnOnce() -> Option<u64>) {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.forget(live());
         }
     }
 
     /// Takes back, without moving a byte, what no one needs any more.
     pub(super) fn settle(&mut self, live: Option<u64>, assembling: bool) {
-        self.forget(live);
+        self.forget(|| live);
         if let Some(store) = &mut self.apart {
             if live.is_none() {
                 store.rewind();
@@ -263,7 +265,7 @@ impl Buffer {
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         let apart = self.apart.as_ref().map_or(0, |store| store.bytes.len());
-        self.wire.len() + apart + self.backlog.held()
+        self.wire.len() + apart + self.backlog.as_ref().map_or(0, |backlog| backlog.held())
     }
 
     /// Takes initialised buffers for the bytes to come, where it has none.
@@ -289,6 +291,7 @@ impl Buffer {
             self.rewind();
             give(std::mem::take(&mut self.wire));
         }
+        self.backlog.take_if(|backlog| backlog.is_empty());
     }
 
     /// Where the first byte of the wire's buffer is that somebody still needs.
@@ -309,14 +312,18 @@ impl Buffer {
     /// a constant number of times.
     fn make_room(&mut self, needed: Option<Needed>, awaited: u64) -> Result<(), NoMemory> {
         let live = needed.map(|needed| needed.live);
-        self.forget(live);
+        self.forget(|| live);
         self.close_gap(live);
         let start = self.live_start(live);
         let alive = self.end - start;
         if let Some(needed) = needed.filter(|_| self.apart.is_none())
             && let message = index(self.origin, needed.message)
             && message - start >= FULL
-            && self.backlog.lay(&mut self.wire, self.origin, message, self.end).is_ok()
+            && self
+                .backlog
+                .get_or_insert_default()
+                .lay(&mut self.wire, self.origin, message, self.end)
+                .is_ok()
         {
             self.origin += message as u64;
             self.assembled -= message;
@@ -353,7 +360,7 @@ impl Store {
         payload: &[u8],
         needed: Needed,
         awaited: u64,
-        backlog: &mut Backlog,
+        backlog: &mut Option<Box<Backlog>>,
     ) -> Result<(), NoMemory> {
         let awaited = usize::try_from(awaited).unwrap_or(usize::MAX);
         self.make_room(payload.len(), awaited.max(LARGE), needed, backlog)?;
@@ -367,16 +374,21 @@ impl Store {
         least: usize,
         most: usize,
         needed: Needed,
-        backlog: &mut Backlog,
+        backlog: &mut Option<Box<Backlog>>,
     ) -> Result<(), NoMemory> {
         if self.bytes.len() - self.end >= least {
             return Ok(());
         }
-        backlog.forget(Some(needed.live));
+        if let Some(backlog) = backlog {
+            backlog.forget(Some(needed.live));
+        }
         let start = within(self.origin, needed.live);
         let message = index(self.origin, needed.message);
         if message - start >= FULL
-            && backlog.lay(&mut self.bytes, self.origin, message, self.end).is_ok()
+            && backlog
+                .get_or_insert_default()
+                .lay(&mut self.bytes, self.origin, message, self.end)
+                .is_ok()
         {
             self.origin += message as u64;
             self.end -= message;

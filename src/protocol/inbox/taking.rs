@@ -34,7 +34,7 @@ impl Inbox {
         if self.queue.is_empty() {
             self.settle();
         } else {
-            self.buffer.forget(self.queue.first());
+            self.buffer.forget(|| self.queue.first());
         }
         Some(result)
     }

@@ -113,34 +113,25 @@ impl Operation {
 
 impl Course {
     fn step(&mut self, py: Python<'_>) -> PyResult<Step> {
-        let stage = std::mem::replace(&mut self.stage, Stage::Done);
         let Some(Work { driver, command, .. }) = &mut self.work else {
             let message = format!("cannot reuse already awaited {}()", self.name);
             return Err(PyRuntimeError::new_err(message));
         };
         let driver = driver.bind(py);
-        let attempt = match stage {
-            Stage::New => command.begin(driver),
-            Stage::Parked { waiter, place } if waiter.get().is_parked() => {
-                self.stage = Stage::Parked { waiter, place };
+        let attempt = match &mut self.stage {
+            Stage::New => {
+                self.stage = Stage::Done;
+                command.begin(driver)
+            }
+            Stage::Parked { waiter, .. } if waiter.get().is_parked() => {
                 let message = format!("coroutine '{}' is being awaited already", self.name);
                 return Err(PyRuntimeError::new_err(message));
             }
-            Stage::Turning { rounds: rounds @ 1.., then } => {
-                self.stage = Stage::Turning { rounds: rounds - 1, then };
+            Stage::Turning { rounds: rounds @ 1.., .. } => {
+                *rounds -= 1;
                 return Ok(Step::Yield(py.None()));
             }
-            Stage::Parked { waiter, place }
-            | Stage::Turning { then: Then::GoOn(waiter, place), .. } => {
-                driver.get().leave(py, place, &waiter);
-                drop(waiter.into_bound(py));
-                command.resume(driver, place)
-            }
-            Stage::Turning { then: Then::Finish(outcome), .. } => {
-                driver.get().begin_turn();
-                outcome.map(Attempt::Done).map_err(|error| *error)
-            }
-            Stage::Done => Err(PyRuntimeError::new_err("the operation has failed already")),
+            stage => go_on(std::mem::replace(stage, Stage::Done), command, driver),
         };
         match attempt {
             Ok(Attempt::Done(value)) => {
@@ -212,6 +203,25 @@ impl Course {
             return driver.get().report(py, passed_on);
         }
         Ok(())
+    }
+}
+
+/// What comes of an operation whose wait is over.
+fn go_on(stage: Stage, command: &mut Command, driver: &Bound<'_, Driver>) -> PyResult<Attempt> {
+    match stage {
+        Stage::Parked { waiter, place }
+        | Stage::Turning { then: Then::GoOn(waiter, place), .. } => {
+            driver.get().leave(driver.py(), place, &waiter);
+            drop(waiter.into_bound(driver.py()));
+            command.resume(driver, place)
+        }
+        Stage::Turning { then: Then::Finish(outcome), .. } => {
+            driver.get().begin_turn();
+            outcome.map(Attempt::Done).map_err(|error| *error)
+        }
+        Stage::New | Stage::Done => {
+            Err(PyRuntimeError::new_err("the operation has failed already"))
+        }
     }
 }
 

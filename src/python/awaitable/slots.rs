@@ -78,7 +78,8 @@ unsafe fn step(slf: *mut ffi::PyObject) -> Result<Step, ()> {
         if let Ok(Step::Return(_)) = &stepped {
             Operation::keep(operation.to_owned());
         }
-        stepped
+        // Raised in here: an error is large, and would be moved with every message.
+        Ok(stepped.map_err(|error| error.restore(py)))
     });
-    stepped.map_err(|error| error.restore(py))
+    stepped.map_err(|error| error.restore(py))?
 }

@@ -96,7 +96,7 @@ fn own_socket(descriptor: Descriptor) -> TcpStream {
 /// An open connection that no event loop drives yet, and what there is to know of its opening.
 #[pyclass(frozen, module = "aiowebsocket._core")]
 pub(crate) struct Opened {
-    stream: Mutex<Option<(Stream, Vec<u8>)>>,
+    undriven: Mutex<Option<Box<Undriven>>>,
     resource: Box<str>,
     request: Packed,
     status: u16,
@@ -105,8 +105,11 @@ pub(crate) struct Opened {
     agreement: Agreement,
     local: Option<SocketAddr>,
     remote: Option<SocketAddr>,
-    redirects: Vec<Redirect>,
+    redirects: Box<[Redirect]>,
 }
+
+/// What whoever drives the connection takes: the stream, and the bytes that came behind the response.
+type Undriven = (Stream, Vec<u8>);
 
 impl From<connect::Opened> for Opened {
     fn from(opened: connect::Opened) -> Self {
@@ -114,14 +117,14 @@ impl From<connect::Opened> for Opened {
         Self {
             local: socket.local_addr().ok(),
             remote: socket.peer_addr().ok(),
-            stream: Mutex::new(Some((opened.stream, opened.early))),
+            undriven: Mutex::new(Some(Box::new((opened.stream, opened.early)))),
             resource: opened.request.resource.into(),
             request: Packed::from(&opened.request.fields),
             status: opened.response.status,
             reason: opened.response.reason.into(),
             response: Packed::from(&opened.response.fields),
             agreement: opened.agreement,
-            redirects: opened.redirects,
+            redirects: opened.redirects.into(),
         }
     }
 }
@@ -149,10 +152,11 @@ impl Packed {
 }
 
 impl Opened {
-    /// The stream and the bytes that came behind the response, for the one who drives it.
-    pub(crate) fn take(&self) -> PyResult<(Stream, Vec<u8>)> {
-        let taken = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
-        taken.ok_or_else(|| PyRuntimeError::new_err("this connection has been taken over already"))
+    pub(crate) fn take(&self) -> PyResult<Undriven> {
+        let taken = self.undriven.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let taken_before =
+            || PyRuntimeError::new_err("this connection has been taken over already");
+        taken.map(|undriven| *undriven).ok_or_else(taken_before)
     }
 
     pub(crate) const fn agreed(&self) -> Option<Agreed> {

@@ -60,6 +60,7 @@ impl Driver {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn watch_input(slf: &Bound<'_, Self>, wanted: bool) -> PyResult<()> {
         let this = slf.get();
         let watches = this.watched.reading.load(Ordering::Relaxed);
@@ -70,6 +71,7 @@ impl Driver {
         }
     }
 
+    #[cold]
     fn change_input(slf: &Bound<'_, Self>, wanted: bool) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         if wanted {
