@@ -239,12 +239,9 @@ impl Connection {
         self.inbox.take(read)
     }
 
-    /// `take`, but a message that `read` fails with stays where it is, the oldest.
-    pub fn try_take<R, E>(
-        &mut self,
-        read: impl FnOnce(Kind, &[u8]) -> Result<R, E>,
-    ) -> Option<Result<R, E>> {
-        self.inbox.try_take(read)
+    /// `take`, but a message of which `read` makes nothing stays where it is, the oldest.
+    pub fn take_where<R>(&mut self, read: impl FnOnce(Kind, &[u8]) -> Option<R>) -> Option<R> {
+        self.inbox.take_where(read)
     }
 
     /// Takes what has arrived of the oldest message, whole or not.

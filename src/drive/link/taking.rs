@@ -9,37 +9,29 @@ use crate::drive::open::Taken;
 use crate::protocol::Kind;
 
 impl Link {
-    /// Takes the oldest message: `read` makes the one copy of its payload. Where it fails, nothing has been
-    /// taken.
-    pub fn take<R, E>(
-        &self,
-        read: impl FnOnce(Kind, Payload<'_>) -> Result<R, E>,
-    ) -> Result<Taken<R>, E> {
+    /// Takes the oldest message: `read` makes the one copy of its payload. Where it makes none, nothing has
+    /// been taken.
+    pub fn take<R>(&self, read: impl FnOnce(Kind, Payload<'_>) -> Option<R>) -> Taken<R> {
         let mut open = self.lock();
-        let taken = open.take(read).transpose()?;
-        Ok(open.taken(taken))
+        let taken = open.take(read);
+        open.taken(taken)
     }
 
-    /// Takes the oldest messages, one at least and `most` at most; fewer, where `read` fails with one that
-    /// is not the first.
-    pub fn take_many<R, E>(
+    /// Takes the oldest messages, `most` at most; those before the first of which `read` makes nothing.
+    pub fn take_many<R>(
         &self,
         most: usize,
-        mut read: impl FnMut(Kind, Payload<'_>) -> Result<R, E>,
-    ) -> Result<Taken<Vec<R>>, E> {
+        mut read: impl FnMut(Kind, Payload<'_>) -> Option<R>,
+    ) -> Taken<Vec<R>> {
         let mut open = self.lock();
         let count = open.engine.queued().min(most);
         let mut messages = Vec::with_capacity(count);
         while messages.len() < count
             && let Some(message) = open.take(&mut read)
         {
-            match message {
-                Ok(message) => messages.push(message),
-                Err(error) if messages.is_empty() => return Err(error),
-                Err(_) => break,
-            }
+            messages.push(message);
         }
-        Ok(open.taken((!messages.is_empty()).then_some(messages)))
+        open.taken((!messages.is_empty()).then_some(messages))
     }
 
     /// Takes what has arrived of the oldest message, whole or not; `read` is told whether that is its end.

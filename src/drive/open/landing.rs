@@ -1,8 +1,6 @@
 //! What of a link's input is read to another place. Over TLS the payload comes out of rustls, so nothing
 //! lands there.
 
-use std::convert::Infallible;
-
 use rustix::net::RecvFlags;
 
 use super::Open;
@@ -43,24 +41,21 @@ impl Open {
         }))
     }
 
-    /// A message that `read` fails with is not taken.
-    pub(in crate::drive) fn take<R, E>(
+    /// A message of which `read` makes nothing is not taken.
+    pub(in crate::drive) fn take<R>(
         &mut self,
-        read: impl FnOnce(Kind, Payload<'_>) -> Result<R, E>,
-    ) -> Option<Result<R, E>> {
+        read: impl FnOnce(Kind, Payload<'_>) -> Option<R>,
+    ) -> Option<R> {
         if self.landing.is_some() && self.engine.has_landed() {
             return self.take_landed(read);
         }
-        self.engine.try_take(|kind, payload| read(kind, Payload::Here(payload)))
+        self.engine.take_where(|kind, payload| read(kind, Payload::Here(payload)))
     }
 
     #[inline(never)]
-    fn take_landed<R, E>(
-        &mut self,
-        read: impl FnOnce(Kind, Payload<'_>) -> Result<R, E>,
-    ) -> Option<Result<R, E>> {
+    fn take_landed<R>(&mut self, read: impl FnOnce(Kind, Payload<'_>) -> Option<R>) -> Option<R> {
         let landing = self.landing.take()?;
-        self.engine.take(|kind, _| read(kind, Payload::Landed(landing)))
+        self.engine.take(|kind, _| read(kind, Payload::Landed(landing)))?
     }
 
     /// A message that has landed may have been dropped for newer ones.
@@ -79,8 +74,7 @@ impl Open {
         read: impl FnOnce(Kind, Payload<'_>, bool) -> R,
     ) -> Option<R> {
         if self.engine.has_landed() {
-            let all = |kind, payload: Payload<'_>| Ok(read(kind, payload, true));
-            return self.take(all).and_then(Result::<_, Infallible>::ok);
+            return self.take(|kind, payload| Some(read(kind, payload, true)));
         }
         if let Some(kind) = self.engine.take_chunk_elsewhere() {
             let landing = self.landing.take()?;

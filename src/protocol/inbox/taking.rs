@@ -1,8 +1,6 @@
 //! What leaves the inbox: the oldest message, whole or in parts. A part ends where the peer's fragment did,
 //! or where what has arrived of it does, and within text between two code points.
 
-use std::convert::Infallible;
-
 use super::{Assembly, Inbox, Kind};
 use crate::protocol::no_memory::NoMemory;
 
@@ -13,30 +11,25 @@ impl Inbox {
         &mut self,
         read: impl FnOnce(Kind, &[u8]) -> R,
     ) -> Option<R> {
-        let taken = self.try_take(|kind, payload| Ok::<R, Infallible>(read(kind, payload)))?;
-        let Ok(taken) = taken;
-        Some(taken)
+        self.take_where(|kind, payload| Some(read(kind, payload)))
     }
 
-    /// `take`, but a message that `read` fails with stays where it is.
-    pub(in crate::protocol) fn try_take<R, E>(
+    /// `take`, but a message of which `read` makes nothing stays where it is.
+    pub(in crate::protocol) fn take_where<R>(
         &mut self,
-        read: impl FnOnce(Kind, &[u8]) -> Result<R, E>,
-    ) -> Option<Result<R, E>> {
+        read: impl FnOnce(Kind, &[u8]) -> Option<R>,
+    ) -> Option<R> {
         let message = self.queue.front()?;
         let here = if message.landed { 0 } else { message.length };
         let end = message.start + here as u64;
-        let result = read(message.kind, self.buffer.payload(message.start, end));
-        if result.is_err() {
-            return Some(result);
-        }
+        let taken = read(message.kind, self.buffer.payload(message.start, end))?;
         self.taken_at = self.queue.pass_oldest();
         if self.queue.is_empty() {
             self.settle();
         } else {
             self.buffer.forget(|| self.queue.first());
         }
-        Some(result)
+        Some(taken)
     }
 
     /// Takes the next part of the oldest message; the flag says whether that ends it.

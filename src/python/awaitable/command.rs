@@ -4,7 +4,7 @@
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::request::{Attempt, Receive, Send, SendMany};
+use super::request::{Attempt, Attempted, Receive, Send, SendMany};
 use super::{receiving, sending};
 use crate::python::asyncio::Driver;
 use crate::python::waiting::Place;
@@ -22,7 +22,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) fn begin(&mut self, driver: &Bound<'_, Driver>) -> PyResult<Attempt> {
+    pub(crate) fn begin(&mut self, driver: &Bound<'_, Driver>) -> Attempted {
         driver.get().event_loop().check_thread()?;
         match self {
             Self::Receive(receive) => receiving::begin(driver, *receive),
@@ -36,7 +36,7 @@ impl Command {
     }
 
     /// Goes on where it was parked at `place`.
-    pub(crate) fn resume(&mut self, driver: &Bound<'_, Driver>, place: Place) -> PyResult<Attempt> {
+    pub(crate) fn resume(&mut self, driver: &Bound<'_, Driver>, place: Place) -> Attempted {
         driver.get().begin_turn();
         let ticket = if let Place::Turn(ticket) = place { Some(ticket) } else { None };
         let attempt = match (self, place) {

@@ -14,7 +14,7 @@ use pyo3::{PyTraverseError, PyVisit, intern};
 
 use super::command::Command;
 use super::exclusive::{Exclusive, is_unshared};
-use super::request::Attempt;
+use super::request::{Attempt, Attempted};
 use crate::python::asyncio::{Driver, ROUNDS_OF_A_TURN};
 use crate::python::values::imports;
 use crate::python::waiting::{Place, Waiter};
@@ -50,6 +50,13 @@ struct Work {
     command: Command,
 }
 
+impl Work {
+    #[inline]
+    fn new(owner: &Bound<'_, PyAny>, driver: &Py<Driver>, command: Command) -> Self {
+        Self { owner: owner.clone().unbind(), driver: driver.clone_ref(owner.py()), command }
+    }
+}
+
 enum Stage {
     New,
     Parked {
@@ -80,17 +87,20 @@ impl Operation {
         command: Command,
     ) -> PyResult<Bound<'py, Self>> {
         let py = owner.py();
-        let (owner, driver) = (owner.clone().unbind(), driver.clone_ref(py));
-        let work = Some(Work { owner, driver, command });
-        match SPARE.take().map(|spare| spare.into_bound(py)) {
-            Some(spare) if is_unshared(&spare) => {
-                spare.get().with(py, |course| {
-                    (course.name, course.work, course.stage) = (name, work, Stage::New);
-                })?;
-                Ok(spare)
-            }
-            _ => Bound::new(py, Self(Exclusive::new(Course { name, work, stage: Stage::New }))),
+        if let Some(spare) = SPARE.take().map(|spare| spare.into_bound(py))
+            && is_unshared(&spare)
+        {
+            // Each field where it belongs: put together elsewhere first, they would be moved once more, and
+            // the processor waits where what it writes in halves is read as a whole.
+            spare.get().with(py, |course| {
+                course.name = name;
+                course.stage = Stage::New;
+                course.work = Some(Work::new(owner, driver, command));
+            })?;
+            return Ok(spare);
         }
+        let work = Some(Work::new(owner, driver, command));
+        Bound::new(py, Self(Exclusive::new(Course { name, work, stage: Stage::New })))
     }
 
     /// Keeps an operation that is done for the next `new`, which takes it if nobody else holds it then.
@@ -153,7 +163,7 @@ impl Course {
             Ok(Attempt::Later(outcome)) => Ok(self.let_the_loop_turn(py, Then::Finish(outcome))),
             Err(error) => {
                 self.let_go(py);
-                Err(error)
+                Err(*error)
             }
         }
     }
@@ -207,7 +217,7 @@ impl Course {
 }
 
 /// What comes of an operation whose wait is over.
-fn go_on(stage: Stage, command: &mut Command, driver: &Bound<'_, Driver>) -> PyResult<Attempt> {
+fn go_on(stage: Stage, command: &mut Command, driver: &Bound<'_, Driver>) -> Attempted {
     match stage {
         Stage::Parked { waiter, place }
         | Stage::Turning { then: Then::GoOn(waiter, place), .. } => {
@@ -217,10 +227,10 @@ fn go_on(stage: Stage, command: &mut Command, driver: &Bound<'_, Driver>) -> PyR
         }
         Stage::Turning { then: Then::Finish(outcome), .. } => {
             driver.get().begin_turn();
-            outcome.map(Attempt::Done).map_err(|error| *error)
+            outcome.map(Attempt::Done)
         }
         Stage::New | Stage::Done => {
-            Err(PyRuntimeError::new_err("the operation has failed already"))
+            Err(PyRuntimeError::new_err("the operation has failed already").into())
         }
     }
 }

@@ -6,15 +6,15 @@ use pyo3::exceptions::{PyStopAsyncIteration, PyUnicodeDecodeError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::request::{Amount, Attempt, Receive};
+use super::request::{Amount, Attempt, Attempted, Receive};
 use crate::drive::{Payload, Taken};
 use crate::protocol::Kind;
 use crate::python::asyncio::Driver;
-use crate::python::values::{Copied, errors};
+use crate::python::values::{Decode, errors};
 use crate::python::waiting::Place;
 
 /// The first attempt, before which others may be in line.
-pub(crate) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
+pub(crate) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> Attempted {
     let (py, this) = (driver.py(), driver.get());
     let in_line = this.in_line();
     if receive.style.queues() {
@@ -22,7 +22,7 @@ pub(crate) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<At
             return Ok(Attempt::Park(Place::Receivers));
         }
     } else if in_line > 0 {
-        return Err(errors::concurrent_receive(py));
+        return Err(errors::concurrent_receive(py).into());
     } else if receive.amount != Amount::Chunk {
         check_between_messages(this, py)?;
     }
@@ -30,9 +30,10 @@ pub(crate) fn begin(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<At
         return Ok(Attempt::Pause(place(receive)));
     }
     match attempt(driver, receive) {
+        Ok(Attempt::Done(message)) => Ok(Attempt::Done(message)),
         Ok(Attempt::Park(_)) if Driver::poll(driver)? => attempt(driver, receive),
         // A loop that catches everything and calls again must not keep the others from running.
-        Err(error) if this.link().wants().over => Ok(Attempt::Later(Err(Box::new(error)))),
+        Err(error) if this.link().wants().over => Ok(Attempt::Later(Err(error))),
         result => result,
     }
 }
@@ -48,7 +49,7 @@ fn waits_for_the_loop(driver: &Bound<'_, Driver>) -> PyResult<bool> {
 
 /// Takes what has arrived, or says where to wait for it. A woken operation comes here too: its waiter
 /// carried nothing.
-pub(crate) fn attempt(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
+pub(crate) fn attempt(driver: &Bound<'_, Driver>, receive: Receive) -> Attempted {
     match receive.amount {
         Amount::One => attempt_one(driver, receive),
         Amount::Many(most) => attempt_many(driver, receive, most),
@@ -64,53 +65,60 @@ pub(crate) fn check_between_messages(driver: &Driver, py: Python<'_>) -> PyResul
     Ok(())
 }
 
-fn attempt_one(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
-    let py = driver.py();
-    let taken = driver.get().link().take(|kind, payload| object(py, receive, kind, payload));
-    match taken.map_err(|error| *error)? {
-        Taken::Message(copied, read) => {
+fn attempt_one(driver: &Bound<'_, Driver>, receive: Receive) -> Attempted {
+    let (py, mut failed) = (driver.py(), None);
+    let read = |kind, payload: Payload<'_>| object(py, receive, kind, payload, &mut failed);
+    let taken = driver.get().link().take(read);
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    match taken {
+        Taken::Message(message, read) => {
             watch_input(driver, read)?;
-            match copied {
-                Copied::Object(message) => Ok(Attempt::Done(message)),
-                copied @ Copied::Undecoded(_) => {
-                    Ok(Attempt::Done(finish(driver, receive, copied)?))
-                }
+            if receive.decode != Decode::Str {
+                return Ok(Attempt::Done(message));
             }
+            Ok(Attempt::Done(finish(driver, receive, message)?))
         }
         Taken::Nothing { over, read } => nothing_to_take(driver, receive, over, read),
     }
 }
 
-fn attempt_many(driver: &Bound<'_, Driver>, receive: Receive, most: usize) -> PyResult<Attempt> {
-    let (py, this) = (driver.py(), driver.get());
-    let read = |kind, payload: Payload<'_>| object(py, receive, kind, payload);
+fn attempt_many(driver: &Bound<'_, Driver>, receive: Receive, most: usize) -> Attempted {
+    let (py, this, mut failed) = (driver.py(), driver.get(), None);
+    let read = |kind, payload: Payload<'_>| object(py, receive, kind, payload, &mut failed);
     // Each of those in line has been promised one of them, and may have been woken for it.
     let most = match this.in_line() {
         0 => most,
         in_line => most.min(this.link().queued().saturating_sub(in_line).max(1)),
     };
-    match this.link().take_many(most, read).map_err(|error| *error)? {
-        Taken::Message(copied, read) => {
+    match this.link().take_many(most, read) {
+        Taken::Message(mut messages, read) => {
             watch_input(driver, read)?;
-            let finished = copied.into_iter().map(|copied| finish(driver, receive, copied));
-            let messages = finished.collect::<PyResult<Vec<_>>>()?;
+            if receive.decode == Decode::Str {
+                let finished = messages.into_iter().map(|message| finish(driver, receive, message));
+                messages = finished.collect::<PyResult<_>>()?;
+            }
             Ok(Attempt::Done(PyList::new(py, messages)?.into_any().unbind()))
         }
-        Taken::Nothing { over, read } => nothing_to_take(driver, receive, over, read),
+        Taken::Nothing { over, read } => match failed {
+            Some(error) => Err(error),
+            None => nothing_to_take(driver, receive, over, read),
+        },
     }
 }
 
-fn attempt_chunk(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attempt> {
+fn attempt_chunk(driver: &Bound<'_, Driver>, receive: Receive) -> Attempted {
     let (py, this) = (driver.py(), driver.get());
     let taken = this
         .link()
         .take_chunk(|kind, payload, fin| (receive.decode.object(py, kind, payload), fin));
     match taken {
-        Taken::Message((copied, fin), read) => {
+        Taken::Message((part, fin), read) => {
             this.mid_message.store(!fin, Ordering::Relaxed);
             watch_input(driver, read)?;
-            let copied = copied.map_err(|error| *error)?;
-            let pair = (finish(driver, receive, copied)?, fin).into_pyobject(py)?;
+            let part = part.map_err(|error| *error)?;
+            let pair = (finish(driver, receive, part)?, fin).into_pyobject(py)?;
             Ok(Attempt::Done(pair.into_any().unbind()))
         }
         Taken::Nothing { over, read } => nothing_to_take(driver, receive, over, read),
@@ -120,28 +128,41 @@ fn attempt_chunk(driver: &Bound<'_, Driver>, receive: Receive) -> PyResult<Attem
 /// The message has been taken, and is handed out whatever the loop says to this; who comes next for one
 /// that is not there is told.
 fn watch_input(driver: &Bound<'_, Driver>, read: bool) -> PyResult<()> {
-    let watched = Driver::watch_input(driver, read);
-    if watched.is_ok() { watched } else { driver.get().report(driver.py(), watched) }
+    match Driver::watch_input(driver, read) {
+        Ok(()) => Ok(()),
+        refused => driver.get().report(driver.py(), refused),
+    }
 }
 
-/// To the original's face an empty message is None.
+/// None where there is none, and why in `failed`: a word is handed on faster than a result of two. To the
+/// original's face an empty message is None.
 fn object(
     py: Python<'_>,
     receive: Receive,
     kind: Kind,
     payload: Payload<'_>,
-) -> Result<Copied, Box<PyErr>> {
+    failed: &mut Option<Box<PyErr>>,
+) -> Option<Py<PyAny>> {
     if matches!(payload, Payload::Here([])) && receive.style.queues() {
-        return Ok(Copied::Object(py.None()));
+        return Some(py.None());
     }
-    receive.decode.object(py, kind, payload)
+    match receive.decode.object(py, kind, payload) {
+        Ok(object) => Some(object),
+        Err(error) => {
+            *failed = Some(error);
+            None
+        }
+    }
 }
 
 /// Text that was asked for but is none ends a connection, as in `websockets`; the original's face
 /// only says so.
-fn finish(driver: &Bound<'_, Driver>, receive: Receive, copied: Copied) -> PyResult<Py<PyAny>> {
+fn finish(driver: &Bound<'_, Driver>, receive: Receive, object: Py<PyAny>) -> PyResult<Py<PyAny>> {
+    if receive.decode != Decode::Str {
+        return Ok(object);
+    }
     let py = driver.py();
-    copied.into_object(py).or_else(|error| {
+    receive.decode.finished(py, object).or_else(|error| {
         if receive.style.queues() || !error.is_instance_of::<PyUnicodeDecodeError>(py) {
             return Err(error);
         }
@@ -159,7 +180,7 @@ fn nothing_to_take(
     receive: Receive,
     over: bool,
     read: bool,
-) -> PyResult<Attempt> {
+) -> Attempted {
     let this = driver.get();
     if !over {
         Driver::watch_input(driver, read)?;
@@ -167,9 +188,9 @@ fn nothing_to_take(
     }
     this.learnt.store(true, Ordering::Relaxed);
     if receive.style.iterates() && errors::ended_properly(&this.link().ending()) {
-        return Err(PyStopAsyncIteration::new_err(()));
+        return Err(PyStopAsyncIteration::new_err(()).into());
     }
-    Err(this.closed_error(driver.py()))
+    Err(this.closed_error(driver.py()).into())
 }
 
 const fn place(receive: Receive) -> Place {

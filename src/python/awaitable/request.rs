@@ -91,3 +91,6 @@ pub(crate) enum Attempt {
     /// must not starve it.
     Later(Result<Py<PyAny>, Box<PyErr>>),
 }
+
+/// An error is boxed, for it is large, and what comes of an attempt is handed on with every message.
+pub(crate) type Attempted = Result<Attempt, Box<PyErr>>;

@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::request::{Attempt, Manner, Send, SendMany, SendStyle};
+use super::request::{Attempt, Attempted, Manner, Send, SendMany, SendStyle};
 use crate::drive::{Flush, Frame, Line, Link, Sent, Share, Ticket, Waited, Wants};
 use crate::protocol::{Close, CloseCode, Kind, SendError};
 use crate::python::asyncio::Driver;
@@ -22,7 +22,7 @@ pub(crate) fn attempt(
     driver: &Bound<'_, Driver>,
     send: &Send,
     ticket: Option<Ticket>,
-) -> PyResult<Attempt> {
+) -> Attempted {
     let flush = if driver.get().coalesces { Flush::Later } else { Flush::Now };
     let share = if send.manner.style == SendStyle::Fragment { Share::Part } else { Share::Whole };
     let line = Line { ticket, share, more: false };
@@ -38,7 +38,7 @@ pub(crate) fn attempt_many(
     driver: &Bound<'_, Driver>,
     many: &mut SendMany,
     ticket: Option<Ticket>,
-) -> PyResult<Attempt> {
+) -> Attempted {
     let (py, this) = (driver.py(), driver.get());
     let mut ticket = ticket;
     loop {
@@ -77,11 +77,11 @@ fn write_each(
 }
 
 /// Begins a message in parts, in its turn.
-pub(crate) fn begin_parts(driver: &Bound<'_, Driver>, ticket: Option<Ticket>) -> PyResult<Attempt> {
+pub(crate) fn begin_parts(driver: &Bound<'_, Driver>, ticket: Option<Ticket>) -> Attempted {
     match driver.get().link().begin_parts(ticket) {
         Ok(Sent::Yes(_)) => Ok(Attempt::Done(driver.py().None())),
         Ok(Sent::Waits(ticket)) => Ok(Attempt::Park(Place::Turn(ticket))),
-        Err(_) => wait_for_the_end(driver).map(Attempt::Park),
+        Err(_) => Ok(Attempt::Park(wait_for_the_end(driver)?)),
     }
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn end_parts(driver: &Bound<'_, Driver>) -> PyResult<()> {
 }
 
 /// The message is in the output. What else comes of that cannot undo it.
-fn sent(driver: &Bound<'_, Driver>, wants: Wants) -> PyResult<Attempt> {
+fn sent(driver: &Bound<'_, Driver>, wants: Wants) -> Attempted {
     let (py, this) = (driver.py(), driver.get());
     let mut outcome = Outcome::default();
     outcome.add(Driver::watch(driver, wants));
@@ -107,7 +107,7 @@ fn sent(driver: &Bound<'_, Driver>, wants: Wants) -> PyResult<Attempt> {
 }
 
 /// What was sent is on its way. A task that never has to wait yields to the loop once, where that is due.
-pub(crate) fn until_turn(driver: &Bound<'_, Driver>) -> PyResult<Attempt> {
+pub(crate) fn until_turn(driver: &Bound<'_, Driver>) -> Attempted {
     let none = driver.py().None();
     Ok(if Driver::owes_a_turn(driver)? { Attempt::Later(Ok(none)) } else { Attempt::Done(none) })
 }
@@ -203,7 +203,7 @@ fn deadline(seconds: f64) -> PyResult<Instant> {
 }
 
 /// The message is in the output already; waits until that is below its limit.
-pub(crate) fn await_room(driver: &Bound<'_, Driver>, manner: Manner) -> PyResult<Attempt> {
+pub(crate) fn await_room(driver: &Bound<'_, Driver>, manner: Manner) -> Attempted {
     let (py, this) = (driver.py(), driver.get());
     let wants = this.link().wants();
     if !wants.closed {
@@ -213,17 +213,17 @@ pub(crate) fn await_room(driver: &Bound<'_, Driver>, manner: Manner) -> PyResult
         drop_unsent(driver)?;
         return Ok(Attempt::Done(py.None()));
     }
-    Err(this.closed_error(py))
+    Err(this.closed_error(py).into())
 }
 
 /// Waits for room with nothing to send. Until the application has learnt of the end there always is.
-pub(crate) fn until_room(driver: &Bound<'_, Driver>) -> PyResult<Attempt> {
+pub(crate) fn until_room(driver: &Bound<'_, Driver>) -> Attempted {
     let (py, this) = (driver.py(), driver.get());
     let wants = this.link().wants();
     match (wants.closed, this.learnt.load(Ordering::Relaxed)) {
         (false, _) => Ok(done_or_park(py, wants)),
         (true, false) => Ok(Attempt::Done(py.None())),
-        (true, true) => Err(this.closed_error(py)),
+        (true, true) => Err(this.closed_error(py).into()),
     }
 }
 

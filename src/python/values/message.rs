@@ -38,39 +38,27 @@ impl Decode {
         py: Python<'_>,
         kind: Kind,
         payload: Payload<'_>,
-    ) -> Result<Copied, Box<PyErr>> {
-        let bytes = match payload {
+    ) -> Result<Py<PyAny>, Box<PyErr>> {
+        Ok(match payload {
             Payload::Here(payload) if kind == Kind::Text && self != Self::Bytes => {
-                return Ok(Copied::Object(payload::text(py, payload)?.into_any().unbind()));
+                payload::text(py, payload)?.into_any().unbind()
             }
-            Payload::Here(payload) => payload::bytes(py, payload)?.unbind(),
+            Payload::Here(payload) => payload::bytes(py, payload)?.into_any().unbind(),
             Payload::Landed(landing) => unfinished::end(landing)
-                .ok_or_else(|| errors::bug(py, "a message has landed elsewhere"))?,
-        };
-        Ok(match self {
-            Self::Str => Copied::Undecoded(bytes),
-            Self::ByKind | Self::Bytes => Copied::Object(bytes.into_any()),
+                .ok_or_else(|| errors::bug(py, "a message has landed elsewhere"))?
+                .into_any(),
         })
     }
-}
 
-/// A payload that has left the link.
-pub(crate) enum Copied {
-    Object(Py<PyAny>),
-    /// Binary data of which a str is asked for all the same.
-    Undecoded(Py<PyBytes>),
-}
-
-impl Copied {
-    /// To be called without the link's lock: decoding binary data may fail with an exception, which
-    /// carries the bytes, so that they are not lost.
-    pub(crate) fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        match self {
-            Self::Object(object) => Ok(object),
-            Self::Undecoded(bytes) => {
-                let text = payload::text(py, bytes.bind(py).as_bytes())?;
-                Ok(text.into_any().unbind())
+    /// What the user gets of it: bytes of which a str is asked for are decoded. To be called without the
+    /// link's lock, for that may fail, with an exception which carries the bytes, so that they are not lost.
+    #[inline]
+    pub(crate) fn finished(self, py: Python<'_>, object: Py<PyAny>) -> PyResult<Py<PyAny>> {
+        match object.bind(py).cast::<PyBytes>() {
+            Ok(bytes) if self == Self::Str => {
+                Ok(payload::text(py, bytes.as_bytes())?.into_any().unbind())
             }
+            _ => Ok(object),
         }
     }
 }

@@ -11,5 +11,5 @@ mod payload;
 pub(crate) mod stats;
 pub(crate) mod unfinished;
 
-pub(crate) use message::{Copied, Decode};
+pub(crate) use message::Decode;
 pub(crate) use outcome::Outcome;
