@@ -15,7 +15,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .connection import ClientConnection
-from .exceptions import ConnectError, InvalidHandshake, InvalidMessage, InvalidStatus
+from .exceptions import (
+    ConnectError,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidProxyMessage,
+    InvalidProxyStatus,
+    InvalidStatus,
+)
 from .opening import open_connection
 from .options import CONNECT, USER_AGENT, Face, check_uri
 
@@ -59,8 +66,15 @@ class connect:  # noqa: N801 - known by this name
         user_agent_header: Value of the User-Agent header; None sends none.
         ssl: A `TLSConfig`; None and True mean `TLSConfig()` for `wss://`. Certificates are checked.
         server_hostname: Name for TLS to ask for and to check instead of the URI's host.
-        open_timeout: Seconds for everything until the connection is open: name, TCP, TLS, opening
-            handshake and redirects together; None waits for ever.
+        proxy: True: the proxy that the environment names for the server, or the system; see
+            docs/proxies.md. The URL of one: to every server, `http://`, `https://`, `socks4://`,
+            `socks4a://`, `socks5://` or `socks5h://`, with user name and password if it wants them.
+            None: no proxy.
+        proxy_ssl: A `TLSConfig` for a proxy that is `https://`.
+        proxy_server_hostname: Name for TLS to ask for and to check instead of the proxy's host.
+        proxy_headers: Headers that only the proxy gets, which has to be `http://` or `https://`.
+        open_timeout: Seconds for everything until the connection is open: name, proxy, TCP, TLS,
+            opening handshake and redirects together; None waits for ever.
         max_redirects: Redirects (301, 302, 303, 307, 308) to follow: 5, more than any honest chain
             of http to https to www to a region needs, each a whole handshake (Fetch's 20 are for
             pages). 0 follows none. TLS is never left again. To another origin (scheme, host and
@@ -109,12 +123,14 @@ class connect:  # noqa: N801 - known by this name
 
     Raises:
         InvalidURI: If the URI is not a WebSocket URI.
+        InvalidProxy: If `proxy`, or what the environment names, is not the URL of a proxy.
         TypeError: If an option is of the wrong type.
         ValueError: If an option cannot be sent or is out of range, or `sock` cannot be used.
         ConnectError: If the connection cannot be opened: `ResolveError`, `ConnectRefused`,
             `TLSError`, `CertificateError`, `ConnectTimeout`, or an `InvalidHandshake` such as
             `InvalidStatus`, which has the server's response; of that, `RedirectError` where a
-            redirect cannot be followed.
+            redirect cannot be followed, and `ProxyError` where a proxy does not lead to the
+            server: `InvalidProxyStatus` has its response.
     """
 
     def __init__(
@@ -127,6 +143,10 @@ class connect:  # noqa: N801 - known by this name
         user_agent_header: str | None = USER_AGENT,
         ssl: "TLSConfig | bool | None" = None,
         server_hostname: str | None = None,
+        proxy: str | bool | None = True,
+        proxy_ssl: "TLSConfig | bool | None" = None,
+        proxy_server_hostname: str | None = None,
+        proxy_headers: "HeadersLike | None" = None,
         open_timeout: float | None = 10,
         max_redirects: int = 5,
         close_timeout: float | None = 10,
@@ -148,6 +168,8 @@ class connect:  # noqa: N801 - known by this name
         # What was said, by the names of the signature above.
         self._options = _FACE.take(locals())
         self._uri = check_uri(uri)
+        if sock is not None and isinstance(proxy, str):
+            raise ValueError("proxy has no meaning with sock, which leads to the server already")
         if ssl and uri.lower().startswith(("ws:", "http:")):
             raise ValueError(f"ssl={ssl!r} has no meaning without TLS: the URI is not wss://")
         # One may be entered again, within itself and in other tasks: who leaves ends its own.
@@ -218,13 +240,13 @@ _FACE = Face(CONNECT, connect.__init__)
 def process_exception(exception: Exception) -> Exception | None:
     """Say whether a failed attempt to connect is to be repeated: None, or the exception to raise.
 
-    Network errors, timeouts, garbage instead of a response, and the statuses 500, 502, 503 and 504
-    pass with time; anything else is a mistake that would be repeated for ever.
+    Network errors, timeouts, garbage instead of a response, and the statuses 500, 502, 503 and 504,
+    a proxy's too, pass with time; anything else is a mistake that would be repeated for ever.
     """
-    if isinstance(exception, InvalidStatus):
+    if isinstance(exception, InvalidStatus | InvalidProxyStatus):
         transient = exception.response.status_code in {500, 502, 503, 504}
     elif isinstance(exception, InvalidHandshake):
-        transient = isinstance(exception, InvalidMessage)
+        transient = isinstance(exception, InvalidMessage | InvalidProxyMessage)
     else:
         transient = isinstance(exception, ConnectError)
     return None if transient else exception

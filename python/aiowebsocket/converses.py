@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _core
 from .frames import NORMAL_CLOSURE
-from .handshake import Response
+from .handshake import HeadersLike, Response
 from .messages import Messages, each_message
 from .opening import open_connection
 from .options import (
@@ -176,6 +176,11 @@ class AioWebSocket:
             limit, and scripts send much to a server that echoes before they receive.
         overflow: What happens when more would wait: "block" stops reading, "drop_oldest" and
             "drop_newest" drop, "close" closes with 1008.
+        proxy: The URL of a proxy, or True for the one that the environment or the system names; see
+            docs/proxies.md. None, the default: like the original it asks nobody.
+        proxy_ssl: A `TLSConfig` for a proxy that is `https://`.
+        proxy_server_hostname: Name for TLS to ask for and to check instead of the proxy's host.
+        proxy_headers: Headers that only the proxy gets.
         driver: Who serves the socket: "loop", "lifeline" (the engine's thread), or "auto".
 
     Attributes:
@@ -199,6 +204,10 @@ class AioWebSocket:
         close_timeout: float | None = 10,
         coalesce: bool = False,
         busy_poll: int = 0,
+        proxy: str | bool | None = None,
+        proxy_ssl: "TLSConfig | bool | None" = None,
+        proxy_server_hostname: str | None = None,
+        proxy_headers: "HeadersLike | None" = None,
         ping_interval: float | None = None,
         ping_timeout: float | None = 20,
         app_stall_timeout: float | None = None,

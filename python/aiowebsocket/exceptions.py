@@ -38,12 +38,16 @@ __all__ = [
     "InvalidHandshake",
     "InvalidHeader",
     "InvalidMessage",
+    "InvalidProxy",
+    "InvalidProxyMessage",
+    "InvalidProxyStatus",
     "InvalidStatus",
     "InvalidURI",
     "InvalidUpgrade",
     "NegotiationError",
     "PayloadTooBig",
     "ProtocolError",
+    "ProxyError",
     "RedirectError",
     "ResolveError",
     "TLSError",
@@ -77,6 +81,26 @@ class InvalidURI(AioWebSocketError, ValueError):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({shown_uri(self.uri)!r}, {self.msg!r})"
+
+
+class InvalidProxy(AioWebSocketError, ValueError):
+    """Raised before any I/O when what is to be a proxy is not the URL of one.
+
+    Attributes:
+        proxy: The URL as given, its user name and password replaced by `***`.
+        msg: What is wrong with it.
+    """
+
+    def __init__(self, proxy: str, msg: str) -> None:
+        self.proxy = without_credentials(proxy)
+        self.msg = msg
+        super().__init__(self.proxy, msg)
+
+    def __str__(self) -> str:
+        return f"{_printable(shown_uri(self.proxy))} isn't a valid proxy: {self.msg}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({shown_uri(self.proxy)!r}, {self.msg!r})"
 
 
 class ConnectError(AioWebSocketError, ConnectionError):
@@ -155,7 +179,7 @@ else:
 class ConnectTimeout(ConnectError, _Timeout):
     """Raised when the connection was not open within the timeout.
 
-    One deadline covers it all: name lookup, TCP, TLS and the opening handshake.
+    One deadline covers it all: name lookup, proxy, TCP, TLS and the opening handshake.
     """
 
 
@@ -229,6 +253,37 @@ class NegotiationError(InvalidHandshake):
 
     Also when its choice has parameters that the offer does not allow. (RFC 6455 4.1, 9.1; RFC 7692)
     """
+
+
+class ProxyError(InvalidHandshake):
+    """Raised when a proxy does not lead to the server.
+
+    Raised itself for a SOCKS proxy, whose refusal the message says in words (RFC 1928 6).
+    """
+
+
+class InvalidProxyMessage(ProxyError):
+    """Raised when what an HTTP proxy sent is not an HTTP/1.1 response, or its head is too big.
+
+    Also when the connection ended before the response was complete. (RFC 9110 9.3.6, RFC 9112)
+    """
+
+
+class InvalidProxyStatus(ProxyError):
+    """Raised when an HTTP proxy refuses: its answer to CONNECT is not 2xx (RFC 9110 9.3.6).
+
+    Attributes:
+        response: The proxy's response: status, headers and the start of its body.
+    """
+
+    def __init__(
+        self, response: "Response", *, message: str | None = None, errno: int | None = None
+    ) -> None:
+        if message is None:
+            message = f"proxy rejected connection: HTTP {response.status_code:d}"
+        super().__init__(message, errno=errno)
+        self.args = (response,)
+        self.response = response
 
 
 class ConnectionClosed(AioWebSocketError, asyncio.IncompleteReadError, ConnectionResetError):

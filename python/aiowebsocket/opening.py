@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import _core
 from .exceptions import ConnectError
 from .options import check_connected
+from .proxies import named_proxies
 from .redaction import shown_target, shown_uri
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ async def open_connection(
     """Open a connection; cancelling closes its socket. Every face opens through here."""
     if options["sock"] is not None:
         check_connected(options["sock"])
+    # Read anew each time, as it may have changed; a socket of the caller's needs no proxy.
+    if options["proxy"] is True:
+        named = named_proxies() if options["sock"] is None else {}
+        options = options | {"proxy": named} if named else options
     logger = options["logger"]
     try:
         opened = await _core.open_connection(

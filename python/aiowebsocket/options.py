@@ -220,6 +220,20 @@ def _ssl(name: str, value: Any) -> "TLSConfig | bool | None":
     raise TypeError(f"{name} is None, True, False or a TLSConfig, not {_kind(value)}")
 
 
+def _proxy(name: str, value: Any) -> str | bool | None:
+    if value is None or value is False:
+        return None
+    if value is True or isinstance(value, str):
+        return value
+    raise TypeError(f"{name} is True, None or the URL of a proxy, not {_kind(value)}")
+
+
+def _proxy_ssl(name: str, value: Any) -> "TLSConfig | bool | None":
+    if value is False:
+        raise ValueError(f"{name} is False; a proxy without TLS is one whose URL is http://")
+    return _ssl(name, value)
+
+
 # One for all, since it cannot change.
 _DEFLATE = PerMessageDeflate()
 
@@ -289,6 +303,10 @@ _OPTIONS = (
     Option("user_agent_header", "str | None", USER_AGENT, _text),
     Option("ssl", "TLSConfig | bool | None", None, _ssl),
     Option("server_hostname", "str | None", None, _text),
+    Option("proxy", "str | bool | None", True, _proxy),
+    Option("proxy_ssl", "TLSConfig | bool | None", None, _proxy_ssl),
+    Option("proxy_server_hostname", "str | None", None, _text),
+    Option("proxy_headers", "HeadersLike | None", None, header_fields),
     Option("open_timeout", "float | None", 10, _seconds(), "seconds"),
     Option("max_redirects", "int", 5, _amount(), "redirects"),
     Option("close_timeout", "float | None", 10, _seconds(), "seconds"),
@@ -320,6 +338,9 @@ AIOWEBSOCKET = {
     name: CONNECT[name]
     for name in (
         "ssl",
+        "proxy_ssl",
+        "proxy_server_hostname",
+        "proxy_headers",
         "subprotocols",
         "close_timeout",
         "overflow",
@@ -330,6 +351,7 @@ AIOWEBSOCKET = {
         "driver",
     )
 } | {
+    "proxy": CONNECT["proxy"].by_default(None),
     "compression": CONNECT["compression"].by_default(None),
     "max_size": CONNECT["max_size"].by_default(2**26),
     "max_buffered": CONNECT["max_buffered"].by_default(2**26),

@@ -48,11 +48,13 @@ pub(super) struct Progress {
     address: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Resolve,
     Connect,
     TlsHandshake,
+    /// The proxy is to lead to that address.
+    Proxy(String),
     OpeningHandshake,
 }
 
@@ -81,10 +83,13 @@ impl Progress {
 
 impl std::fmt::Display for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let step = match self.step {
+        let step = match &self.step {
             Step::Resolve => "while resolving",
             Step::Connect => "while connecting to",
             Step::TlsHandshake => "during the TLS handshake with",
+            Step::Proxy(server) => {
+                return write!(f, "while {} was to lead to {server}", self.address);
+            }
             Step::OpeningHandshake => "during the opening handshake with",
         };
         write!(f, "{step} {}", self.address)

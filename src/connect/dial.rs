@@ -86,7 +86,7 @@ fn unreachable_by(address: &str, failures: &[Failure]) -> OpenError {
 
 fn reasons(address: &str, failures: &[Failure]) -> String {
     let reason = |(peer, error): &Failure| match peer.to_string() {
-        peer if peer == address => fault(error),
+        peer if address.ends_with(&peer) => fault(error),
         peer => format!("{peer}: {}", fault(error)),
     };
     failures.iter().take(MAX_REASONS).map(reason).collect::<Vec<_>>().join("; ")

@@ -12,6 +12,7 @@ use crate::protocol::handshake::{HandshakeError, Request, Response};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenErrorKind {
     InvalidUri,
+    InvalidProxy,
     Argument,
     Resolve,
     Refused,
@@ -26,17 +27,23 @@ pub enum OpenErrorKind {
     InvalidHeader,
     InvalidUpgrade,
     Negotiation,
+    /// A proxy does not lead to the server.
+    Proxy,
+    /// It did not answer in HTTP.
+    ProxyMessage,
+    /// It refused, in HTTP.
+    ProxyStatus,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenError {
     pub kind: OpenErrorKind,
-    /// For `InvalidUri` only the fault: it is shown next to the URI, which is in `field`.
+    /// For `InvalidUri` and `InvalidProxy` only the fault: it is shown next to the URI, which is in `field`.
     pub message: String,
-    /// What the server answered, if it did, with the start of the body if it refused.
+    /// What the server, or the proxy, answered, if it did, with the start of the body if it refused.
     pub response: Option<Box<Response>>,
     /// What is at fault: of `InvalidHeader` and `InvalidUpgrade` the header field and its value, of
-    /// `InvalidUri` the URI without user and password.
+    /// `InvalidUri` and `InvalidProxy` the URI without user and password.
     pub field: Option<(String, Option<String>)>,
     pub os_code: Option<i32>,
     /// The redirects that had been followed.
@@ -57,6 +64,10 @@ impl OpenError {
 
     pub(super) fn invalid_uri(redacted: String, fault: impl Into<String>) -> Self {
         Self { field: Some((redacted, None)), ..Self::new(OpenErrorKind::InvalidUri, fault) }
+    }
+
+    pub(super) fn invalid_proxy(redacted: String, fault: impl Into<String>) -> Self {
+        Self { field: Some((redacted, None)), ..Self::new(OpenErrorKind::InvalidProxy, fault) }
     }
 
     pub(super) fn argument(fault: impl Into<String>) -> Self {

@@ -87,6 +87,8 @@ fn towards(uri: Uri, options: &Options, secure: bool) -> Options {
         tls: if is_same { options.tls.clone() } else { for_strangers(&options.tls) },
         // The name that was to be checked is the other server's.
         server_hostname: options.server_hostname.clone().filter(|_| is_same),
+        // Which one leads there is found anew.
+        proxy: options.proxy.clone(),
         socket: None,
         timeout: options.timeout,
         max_redirects: options.max_redirects,
@@ -121,6 +123,7 @@ fn for_strangers(tls: &TlsChoice) -> TlsChoice {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::proxy::ProxyOptions;
     use super::super::tls::TlsVersion;
     use super::*;
 
@@ -133,6 +136,7 @@ mod tests {
             wanted: Wanted::default(),
             tls: TlsChoice::default(),
             server_hostname: None,
+            proxy: ProxyOptions::default(),
             socket: None,
             timeout: None,
             max_redirects: 5,

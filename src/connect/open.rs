@@ -14,7 +14,7 @@ use super::error::{OpenError, OpenErrorKind, fault};
 use super::follow::{self, Asked};
 use super::plan::Plan;
 use super::redirect::Redirect;
-use super::transport::Transport;
+use super::transport::{Transport, Wire};
 use super::upgrade::{self, Answer};
 use super::{dial, resolve};
 use crate::drive::Stream;
@@ -61,7 +61,7 @@ impl Plan {
         let asked = Asked { secure: self.is_secure(), on_given_socket, redirects };
         let mut progress = Progress::new(self.address());
         let within = {
-            let work = pin!(self.carry_out(socket, &mut progress));
+            let work = pin!(self.carry_out(socket, &mut progress, deadline));
             deadline.limit(work).await
         };
         let Some(outcome) = within else { return Err(deadline.passed(&progress)) };
@@ -109,31 +109,44 @@ impl Plan {
         &self,
         socket: Option<net::TcpStream>,
         progress: &mut Progress,
+        deadline: Deadline,
     ) -> Result<(Transport, Answer), OpenError> {
         let address = self.address();
-        let socket = match socket {
-            Some(socket) => adopt(socket)?,
-            None => self.reach(&address, progress).await?,
+        let wire = match (socket, &self.via) {
+            (Some(socket), _) => self.on_socket(adopt(socket)?, progress),
+            (None, Some(via)) => {
+                // Boxed, or an opening without a proxy would be as large.
+                let reaching = via.reach(&self.options.uri, &address, progress, deadline);
+                let wire = Box::pin(reaching).await?;
+                progress.narrow(&format!("{address} through {via}"), &[]);
+                wire
+            }
+            (None, None) => self.on_socket(self.reach(&address, progress).await?, progress),
         };
-        // A frame is written whole: to hold it back for a fuller segment only delays it. A socket
-        // that knows no such option delays nothing.
-        let _ = socket.set_nodelay(true);
-        progress.narrow(&address, socket.peer_addr().ok().as_slice());
         let mut transport = match &self.tls {
             Some(tls) => {
                 progress.enter(Step::TlsHandshake);
-                Transport::Tls(Box::new(tls.handshake(socket, &address).await?))
+                Transport::Tls(Box::new(tls.handshake(wire, &address).await?))
             }
-            None => Transport::Plain(socket),
+            None => Transport::Plain(wire),
         };
         progress.enter(Step::OpeningHandshake);
         let answer = upgrade::exchange(&mut transport, &self.request, &address).await?;
         Ok((transport, answer))
     }
 
+    fn on_socket(&self, socket: TcpStream, progress: &mut Progress) -> Wire {
+        // A frame is written whole: to hold it back for a fuller segment only delays it. A socket
+        // that knows no such option delays nothing.
+        let _ = socket.set_nodelay(true);
+        progress.narrow(&self.address(), socket.peer_addr().ok().as_slice());
+        Wire::Left(socket)
+    }
+
     async fn reach(&self, address: &str, progress: &mut Progress) -> Result<TcpStream, OpenError> {
         let uri = &self.options.uri;
-        let peers = resolve::resolve(uri, uri.port(self.is_secure())).await?;
+        let port = uri.port(self.is_secure());
+        let peers = resolve::resolve(uri.host(), uri.zone(), port).await?;
         progress.enter(Step::Connect);
         progress.narrow(address, &peers);
         dial::dial(address, peers).await

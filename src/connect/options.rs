@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
+use super::proxy::ProxyOptions;
 use super::tls::TlsOptions;
 use super::uri::Uri;
 use crate::protocol::handshake::Wanted;
@@ -14,6 +15,7 @@ pub struct Options {
     pub tls: TlsChoice,
     /// The name to ask for and to check in TLS, where it is not the URI's host.
     pub server_hostname: Option<String>,
+    pub proxy: ProxyOptions,
     /// An already connected socket, in place of a new one.
     pub socket: Option<TcpStream>,
     /// For everything together; None is for ever.

@@ -9,6 +9,7 @@ use rand::rngs::SysRng;
 
 use super::error::{OpenError, OpenErrorKind};
 use super::options::{Options, TlsChoice};
+use super::proxy::Via;
 use super::tls::Tls;
 use crate::protocol::handshake::Request;
 
@@ -17,6 +18,8 @@ pub struct Plan {
     pub(super) options: Options,
     pub(super) request: Request,
     pub(super) tls: Option<Tls>,
+    /// The proxy that leads to the server.
+    pub(super) via: Option<Via>,
 }
 
 impl Plan {
@@ -35,7 +38,8 @@ impl Plan {
             nonce()?,
         )
         .map_err(|error| OpenError::unsendable(&error))?;
-        Ok(Self { options, request, tls })
+        let via = Via::new(&options.proxy, uri, tls.is_some())?;
+        Ok(Self { options, request, tls, via })
     }
 
     /// Has it tried out on this socket, which is owned from here on.

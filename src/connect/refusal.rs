@@ -1,4 +1,4 @@
-//! A refusal in words: the status, what the server asks for, the start of its body; and nothing of
+//! A refusal in words, a server's or a proxy's: the status, what it asks for, the start of its body; and nothing of
 //! our credentials, which some servers repeat.
 //!
 //! Decides nothing: what to do about a refusal is the caller's.
@@ -34,8 +34,13 @@ pub(super) fn status(request: &Request, response: &Response) -> String {
 
 fn demand(response: &Response) -> Option<String> {
     let versions = listed(response, "Sec-WebSocket-Version");
-    if response.status == 401 {
-        let schemes = schemes(response);
+    let challenge = match response.status {
+        401 => Some("WWW-Authenticate"),
+        407 => Some("Proxy-Authenticate"),
+        _ => None,
+    };
+    if let Some(challenge) = challenge {
+        let schemes = schemes(response, challenge);
         (!schemes.is_empty()).then(|| format!("it asks for credentials: {}", schemes.join(", ")))
     } else if !versions.is_empty() && versions != WEBSOCKET_VERSION {
         Some(format!("it speaks version {versions} of the protocol, we speak {WEBSOCKET_VERSION}"))
@@ -56,9 +61,9 @@ fn values<'a>(response: &'a Response, name: &str) -> impl Iterator<Item = &'a st
 
 /// The authentication schemes of the challenges (RFC 9110 11.6.1). Challenges and their parameters
 /// are separated by commas alike; a parameter is known by its equals sign.
-fn schemes(response: &Response) -> Vec<String> {
+fn schemes(response: &Response, challenge: &str) -> Vec<String> {
     let mut schemes = Vec::new();
-    for value in values(response, "WWW-Authenticate") {
+    for value in values(response, challenge) {
         for element in elements(value) {
             let end = element.find([' ', '\t', '=']).unwrap_or(element.len());
             let (word, rest) = element.split_at(end);

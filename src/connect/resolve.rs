@@ -1,4 +1,4 @@
-//! From a URI's host to its addresses: what is written down, or what the system's resolver finds.
+//! From a host to its addresses: what is written down, or what the system's resolver finds.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, ToSocketAddrs};
@@ -7,14 +7,17 @@ use url::Host;
 
 use super::error::{OpenError, OpenErrorKind, fault};
 use super::lookup;
-use super::uri::Uri;
 
 /// In the resolver's order, which is that of RFC 6724.
-pub(super) async fn resolve(uri: &Uri, port: u16) -> Result<Vec<SocketAddr>, OpenError> {
-    let name = match uri.host() {
+pub(super) async fn resolve(
+    host: &Host,
+    zone: Option<&str>,
+    port: u16,
+) -> Result<Vec<SocketAddr>, OpenError> {
+    let name = match host {
         Host::Ipv4(address) => return Ok(vec![SocketAddr::new(IpAddr::from(*address), port)]),
         Host::Ipv6(address) => {
-            let scope = uri.zone().map_or(Ok(0), scope)?;
+            let scope = zone.map_or(Ok(0), scope)?;
             return Ok(vec![SocketAddrV6::new(*address, port, 0, scope).into()]);
         }
         Host::Domain(name) => name,
@@ -56,12 +59,13 @@ fn unresolved(name: &str, error: &io::Error) -> OpenError {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::uri::Uri;
     use super::*;
 
     fn addresses(uri: &str) -> Result<Vec<SocketAddr>, OpenError> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let uri = Uri::parse(uri).unwrap();
-        runtime.block_on(resolve(&uri, uri.port(false)))
+        runtime.block_on(resolve(uri.host(), uri.zone(), uri.port(false)))
     }
 
     #[cfg(target_os = "linux")]

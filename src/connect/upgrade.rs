@@ -5,6 +5,7 @@
 use std::io;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout_at;
 
 use super::deadline::Deadline;
@@ -53,16 +54,28 @@ pub(super) async fn refusal_body(
     answer: &Answer,
     deadline: Deadline,
 ) -> Vec<u8> {
+    match transport {
+        Transport::Plain(wire) => body_of(wire, answer, deadline).await,
+        Transport::Tls(stream) => body_of(stream, answer, deadline).await,
+    }
+}
+
+/// The same on a stream that may be a proxy's.
+pub(super) async fn body_of(
+    stream: &mut (impl AsyncRead + Unpin),
+    answer: &Answer,
+    deadline: Deadline,
+) -> Vec<u8> {
     let mut body = Body::of(&answer.response);
     body.receive(&answer.behind);
-    let _ = timeout_at(deadline.or_sooner(BODY_PATIENCE), read_body(transport, &mut body)).await;
+    let _ = timeout_at(deadline.or_sooner(BODY_PATIENCE), read_body(stream, &mut body)).await;
     body.into_bytes()
 }
 
-async fn read_body(transport: &mut Transport, body: &mut Body) {
+async fn read_body(stream: &mut (impl AsyncRead + Unpin), body: &mut Body) {
     let mut buffer = vec![0; BODY_SIZE];
     while !body.is_complete() {
-        match transport.read(&mut buffer).await {
+        match stream.read(&mut buffer).await {
             Ok(0) | Err(_) => return,
             Ok(count) => body.receive(&buffer[..count]),
         }

@@ -13,7 +13,7 @@ use std::fmt;
 use url::Host;
 
 use super::error::OpenError;
-use authority::Authority;
+pub(super) use authority::Authority;
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct Uri {
@@ -152,6 +152,12 @@ impl Uri {
     #[must_use]
     pub(super) fn address(&self, secure: bool) -> String {
         format!("{}:{}", self.authority.host_within("%", str::to_owned), self.port(secure))
+    }
+
+    /// Host and port, as a proxy is asked for them.
+    #[must_use]
+    pub(super) fn tunnelled(&self, secure: bool) -> String {
+        format!("{}:{}", self.host(), self.port(secure))
     }
 
     /// Scheme, host and port: the origin in the sense of RFC 6454, in WebSocket's own schemes. The same

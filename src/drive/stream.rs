@@ -1,5 +1,5 @@
-//! The byte stream under a connection: TCP, or TLS over it. Never blocks, and leaves no plaintext
-//! behind in rustls, for that would raise no readiness.
+//! The byte stream under a connection: TCP, or TLS over it, twice where a proxy is reached by TLS too.
+//! Never blocks, and leaves no plaintext behind in rustls, for that would raise no readiness.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -21,9 +21,16 @@ pub enum Stream {
 }
 
 pub struct TlsStream {
-    socket: Arc<TcpStream>,
+    below: Below,
     session: Box<ClientConnection>,
     closed_by_peer: bool,
+}
+
+/// What carries a session.
+enum Below {
+    Socket(Arc<TcpStream>),
+    /// Of a proxy, which leads to the server.
+    Tls(Box<TlsStream>),
 }
 
 /// What one read brought: bytes, and perhaps the end after them.
@@ -70,24 +77,28 @@ impl fmt::Debug for Stream {
 
 impl fmt::Debug for TlsStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsStream").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("TlsStream").field("socket", self.below.socket()).finish_non_exhaustive()
     }
 }
 
 impl Stream {
-    /// Over a connected socket in non-blocking mode.
+    /// Over a connected socket in non-blocking mode, and the sessions on it whose handshakes are complete,
+    /// each carried by the one before it.
     #[must_use]
-    pub fn plain(socket: TcpStream) -> Self {
-        Self::Plain(Arc::new(socket))
+    pub fn new(socket: TcpStream, sessions: Vec<Box<ClientConnection>>) -> Self {
+        let plain = Self::Plain(Arc::new(socket));
+        sessions.into_iter().fold(plain, |stream, session| Self::Tls(stream.carrying(session)))
     }
 
-    /// Over a connected socket in non-blocking mode whose TLS handshake is complete.
-    #[must_use]
-    pub fn tls(socket: TcpStream, mut session: Box<ClientConnection>) -> Self {
+    fn carrying(self, mut session: Box<ClientConnection>) -> TlsStream {
+        let below = match self {
+            Self::Plain(socket) => Below::Socket(socket),
+            Self::Tls(stream) => Below::Tls(Box::new(stream)),
+        };
         // Its close_notify may have come with the last bytes of the opening handshake.
         let closed_by_peer =
             session.process_new_packets().is_ok_and(|state| state.peer_has_closed());
-        Self::Tls(TlsStream { socket: Arc::new(socket), session, closed_by_peer })
+        TlsStream { below, session, closed_by_peer }
     }
 
     #[must_use]
@@ -95,10 +106,10 @@ impl Stream {
         self.shared_socket()
     }
 
-    pub(super) const fn shared_socket(&self) -> &Arc<TcpStream> {
+    pub(super) fn shared_socket(&self) -> &Arc<TcpStream> {
         match self {
             Self::Plain(socket) => socket,
-            Self::Tls(tls) => &tls.socket,
+            Self::Tls(tls) => tls.below.socket(),
         }
     }
 
@@ -122,17 +133,16 @@ impl Stream {
     pub(super) fn holds_output(&self) -> bool {
         match self {
             Self::Plain(_) => false,
-            Self::Tls(tls) => tls.session.wants_write(),
+            Self::Tls(tls) => tls.holds_output(),
         }
     }
 
     /// Ends our half of the stream in good order. A dead socket needs no goodbye.
     pub(super) fn shutdown(&mut self) {
-        if let Self::Tls(tls) = self {
-            tls.session.send_close_notify();
-            if tls.push().is_err() {
-                return;
-            }
+        if let Self::Tls(tls) = self
+            && tls.say_goodbye().is_err()
+        {
+            return;
         }
         let _already_gone = self.socket().shutdown(Shutdown::Write);
     }
@@ -153,8 +163,12 @@ impl TlsStream {
             Err(error) => return Received::end(0, StreamEnd::Failed(error)),
         };
         let room = buffer.len().saturating_sub(length + RECORD).min(pool::INPUT_SIZE);
+        if room == 0 {
+            let nowhere = || StreamEnd::Failed(io::ErrorKind::OutOfMemory.into());
+            return Received { length, end: (length == 0).then(nowhere), within_record: false };
+        }
         let mut ciphertext = pool::input();
-        let received = read_socket(&self.socket, &mut ciphertext[..room]);
+        let received = self.below.read(&mut ciphertext[..room]);
         let opened = self.open(&ciphertext[..received.length], &mut buffer[length..]);
         pool::give_input(ciphertext);
         let failed = opened.end;
@@ -167,7 +181,8 @@ impl TlsStream {
                 other => other,
             }))
         };
-        Received { length, end, within_record: length == 0 && received.length > 0 }
+        let within_record = length == 0 && (received.length > 0 || received.within_record);
+        Received { length, end, within_record }
     }
 
     /// Decrypts `ciphertext` into `buffer`: what was authentic before a bad record is kept.
@@ -212,10 +227,68 @@ impl TlsStream {
         }
     }
 
+    /// Hands on what waits in the sessions, as far as the socket takes it.
     fn push(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
-            self.session.write_tls(&mut &*self.socket)?;
+            self.session.write_tls(&mut self.below)?;
         }
+        match &mut self.below {
+            Below::Socket(_) => Ok(()),
+            Below::Tls(stream) => stream.push(),
+        }
+    }
+
+    fn holds_output(&self) -> bool {
+        self.session.wants_write()
+            || matches!(&self.below, Below::Tls(stream) if stream.holds_output())
+    }
+
+    fn say_goodbye(&mut self) -> io::Result<()> {
+        self.session.send_close_notify();
+        self.push()?;
+        match &mut self.below {
+            Below::Socket(_) => Ok(()),
+            Below::Tls(stream) => stream.say_goodbye(),
+        }
+    }
+}
+
+impl Below {
+    fn socket(&self) -> &Arc<TcpStream> {
+        match self {
+            Self::Socket(socket) => socket,
+            Self::Tls(stream) => stream.below.socket(),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Received {
+        match self {
+            Self::Socket(socket) => read_socket(socket, buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Below {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Socket(socket) => (&**socket).write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    /// Several pieces leave in one call of the system.
+    fn write_vectored(&mut self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Socket(socket) => (&**socket).write_vectored(pieces),
+            Self::Tls(stream) => match pieces.iter().find(|piece| !piece.is_empty()) {
+                Some(piece) => stream.write(piece),
+                None => Ok(0),
+            },
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -112,6 +112,27 @@ CHOICES: list[tuple[Any, type[Exception]]] = [
     (["block"], ValueError),
     (1, ValueError),
 ]
+HEADERS: list[tuple[Any, type[Exception]]] = [
+    ("X: y", TypeError),
+    (b"X: y", TypeError),
+    (1, TypeError),
+    ([1], TypeError),
+    ([("X",)], TypeError),
+    ({b"X": "y"}, TypeError),
+    ({1: "y"}, TypeError),
+    ([(None, "y")], TypeError),
+    ({"X": b"y"}, TypeError),
+    ({"X": None}, TypeError),
+    ({"X": ["y"]}, TypeError),
+    ({"X": True}, TypeError),
+    ({"X": 1.5}, TypeError),
+]
+TLS: list[tuple[Any, type[Exception]]] = [
+    ("yes", TypeError),
+    (1, TypeError),
+    ({}, TypeError),
+    (object(), TypeError),
+]
 WRONG: dict[str, list[tuple[Any, type[Exception]]]] = {
     "origin": TEXTS,
     "user_agent_header": TEXTS,
@@ -123,22 +144,12 @@ WRONG: dict[str, list[tuple[Any, type[Exception]]]] = {
         ([b"chat"], TypeError),
         (["chat", None], TypeError),
     ],
-    "additional_headers": [
-        ("X: y", TypeError),
-        (b"X: y", TypeError),
-        (1, TypeError),
-        ([1], TypeError),
-        ([("X",)], TypeError),
-        ({b"X": "y"}, TypeError),
-        ({1: "y"}, TypeError),
-        ([(None, "y")], TypeError),
-        ({"X": b"y"}, TypeError),
-        ({"X": None}, TypeError),
-        ({"X": ["y"]}, TypeError),
-        ({"X": True}, TypeError),
-        ({"X": 1.5}, TypeError),
-    ],
-    "ssl": [("yes", TypeError), (1, TypeError), ({}, TypeError), (object(), TypeError)],
+    "additional_headers": HEADERS,
+    "proxy_headers": HEADERS,
+    "proxy": [(1, TypeError), (b"http://h", TypeError), ({}, TypeError), (object(), TypeError)],
+    "proxy_ssl": [*TLS, (False, ValueError)],
+    "proxy_server_hostname": TEXTS,
+    "ssl": TLS,
     "open_timeout": SECONDS,
     "close_timeout": SECONDS,
     "ping_interval": [*SECONDS, (0, ValueError), (1e-300, ValueError), (1e-6, ValueError)],
@@ -177,7 +188,7 @@ def test_what_is_wrong_is_refused_as_it_is_written_down(
     with pytest.raises(kind) as raised:
         FACES[face](NOWHERE, **{name: value})
     assert type(raised.value) is kind
-    named = name.removeprefix("additional_").removesuffix("s")
+    named = name.removeprefix("additional_").removeprefix("proxy_").removesuffix("s")
     assert named in str(raised.value)
 
 

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import socket
-import subprocess
-import time
 from typing import TYPE_CHECKING
 
-import pytest
+from peers.listening import ListeningProgram, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-PATIENCE = 10.0
 
 CONFIGURATION = """
 daemon off;
@@ -46,13 +39,10 @@ http {{
 """
 
 
-class NginxProxy:
+class NginxProxy(ListeningProgram):
     """A running nginx; `uri` gives its address for a scheme and a path."""
 
     def __init__(self, folder: Path, certificate: Path, upstream: int) -> None:
-        nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-        if nginx is None:
-            pytest.skip("nginx is not installed: the tests behind it are left out")
         self.ports = {"ws": free_port(), "wss": free_port()}
         configuration = folder / "nginx.conf"
         configuration.write_text(
@@ -60,35 +50,9 @@ class NginxProxy:
                 folder=folder, certificate=certificate, upstream=upstream, **self.ports
             )
         )
-        self.process = subprocess.Popen(
-            [nginx, "-e", "stderr", "-p", str(folder), "-c", str(configuration)]
-        )
-        for port in self.ports.values():
-            self._await_listener(port)
+        command = ["nginx", "-e", "stderr", "-p", str(folder), "-c", str(configuration)]
+        super().__init__(command, self.ports.values())
 
     def uri(self, scheme: str, path: str = "/") -> str:
         """The address of a path."""
         return f"{scheme}://127.0.0.1:{self.ports[scheme]}{path}"
-
-    def stop(self) -> None:
-        """End the process."""
-        self.process.terminate()
-        self.process.wait(PATIENCE)
-
-    def _await_listener(self, port: int) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while self.process.poll() is None and time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                return
-            time.sleep(0.02)
-        self.process.kill()
-        self.process.wait(PATIENCE)
-        raise RuntimeError("nginx did not start to listen")
-
-
-def free_port() -> int:
-    """A port that nobody listens on now; nginx cannot be asked which one it was given."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

@@ -17,7 +17,7 @@ mod verifier;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
@@ -27,6 +27,7 @@ use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, SupportedProtocolVersion
 use url::Host;
 
 use super::error::OpenError;
+use super::proxy::ProxyUrl;
 use super::uri::Uri;
 pub(super) use failure::of_io as failure_of;
 pub use options::{Environment, TlsOptions, TlsVersion};
@@ -43,30 +44,44 @@ impl Tls {
         uri: &Uri,
         server_hostname: Option<&str>,
     ) -> Result<Self, OpenError> {
+        let invalid = |fault| OpenError::invalid_uri(uri.to_string(), fault);
         let name = match server_hostname {
-            Some(name) => parse_host(name)
-                .ok_or(NO_NAME)
-                .and_then(|host| name_of(&host))
-                .map_err(|fault| OpenError::argument(format!("server_hostname {name:?}: {fault}"))),
-            None => {
-                name_of(uri.host()).map_err(|fault| OpenError::invalid_uri(uri.to_string(), fault))
-            }
-        }?;
+            Some(name) => given_name("server_hostname", name)?,
+            None => name_of(uri.host()).map_err(invalid)?,
+        };
         Ok(Self { config: cache::config(options, build)?, name })
     }
 
-    pub(super) async fn handshake(
+    pub(super) fn to_proxy(
+        options: &TlsOptions,
+        proxy: &ProxyUrl,
+        server_hostname: Option<&str>,
+    ) -> Result<Self, OpenError> {
+        let invalid = |fault| OpenError::invalid_proxy(proxy.to_string(), fault);
+        let name = match server_hostname {
+            Some(name) => given_name("proxy_server_hostname", name)?,
+            None => name_of(proxy.host()).map_err(invalid)?,
+        };
+        Ok(Self { config: cache::config(options, build)?, name })
+    }
+
+    pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        socket: TcpStream,
+        stream: S,
         address: &str,
-    ) -> Result<TlsStream<TcpStream>, OpenError> {
+    ) -> Result<TlsStream<S>, OpenError> {
         let handshake =
-            TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), socket);
+            TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), stream);
         // Boxed, or a plain opening would be as large.
         Box::pin(handshake)
             .await
             .map_err(|error| failure::of_handshake(address, &self.name, &error))
     }
+}
+
+fn given_name(option: &str, name: &str) -> Result<ServerName<'static>, OpenError> {
+    let known = parse_host(name).ok_or(NO_NAME).and_then(|host| name_of(&host));
+    known.map_err(|fault| OpenError::argument(format!("{option} {name:?}: {fault}")))
 }
 
 /// Unlike in a URI, an IPv6 address has no brackets here.

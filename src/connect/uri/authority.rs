@@ -11,18 +11,18 @@ use super::percent;
 const LONGEST_NAME: usize = 255;
 
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Authority {
-    pub(super) host: Host,
+pub(in crate::connect) struct Authority {
+    pub(in crate::connect) host: Host,
     /// Decoded.
-    pub(super) zone: Option<String>,
+    pub(in crate::connect) zone: Option<String>,
     /// As it is written, the scheme's default one too: whether the connection has TLS is the caller's
     /// choice in the end, and `ws://host:80` with TLS still means port 80.
-    pub(super) port: Option<u16>,
-    pub(super) credentials: Option<(String, String)>,
+    pub(in crate::connect) port: Option<u16>,
+    pub(in crate::connect) credentials: Option<(String, String)>,
 }
 
 impl Authority {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(in crate::connect) fn parse(text: &str) -> Result<Self, String> {
         let (text, zone) = without_zone(text)?;
         let url = Url::parse(&format!("ws://{text}")).map_err(|fault| fault.to_string())?;
         let host = url.host().ok_or("it has no host")?.to_owned();
@@ -34,7 +34,11 @@ impl Authority {
     }
 
     /// The host with its zone, which stands within the brackets.
-    pub(super) fn host_within(&self, separator: &str, spelled: fn(&str) -> String) -> String {
+    pub(in crate::connect) fn host_within(
+        &self,
+        separator: &str,
+        spelled: fn(&str) -> String,
+    ) -> String {
         match (&self.host, &self.zone) {
             (Host::Ipv6(address), Some(zone)) => {
                 format!("[{address}{separator}{}]", spelled(zone))

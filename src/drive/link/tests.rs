@@ -33,7 +33,7 @@ fn link_with(care: Care) -> (Arc<Link>, TcpStream) {
         deflate: None,
         trace: false,
     };
-    (Link::new(Stream::plain(ours), &[], &config, care), peer)
+    (Link::new(Stream::new(ours, Vec::new()), &[], &config, care), peer)
 }
 
 fn frame(payload: &[u8]) -> Frame<'_> {

@@ -56,6 +56,24 @@ impl Request {
         Self { request_line, resource, fields }.of_a_size_that_is_read()
     }
 
+    /// Asks a proxy for a way to a server (RFC 9110 9.3.6); `target` is its host and port.
+    pub fn connect(
+        target: &str,
+        credentials: Option<(&str, &str)>,
+        wanted: &Fields,
+    ) -> Result<Self, HandshakeError> {
+        check_count(wanted.len())?;
+        let mut fields = vec![("Host".to_owned(), target.to_owned())];
+        if let Some((user, password)) = credentials {
+            fields.push(("Proxy-Authorization".to_owned(), basic(user, password)?));
+        }
+        fields.retain(|(name, _)| first(wanted, name).is_none());
+        fields.extend(wanted.iter().cloned());
+        check_fields(&fields)?;
+        let request_line = format!("CONNECT {target} HTTP/1.1");
+        Self { request_line, resource: target.to_owned(), fields }.of_a_size_that_is_read()
+    }
+
     fn of_a_size_that_is_read(self) -> Result<Self, HandshakeError> {
         let fields =
             self.fields.iter().map(|(name, value)| name.len() + value.len() + ": \r\n".len());

@@ -16,8 +16,9 @@ use crate::protocol::deflate::{Inflater, Malformed};
 use crate::protocol::no_memory::{NoMemory, reserve_exact};
 use crate::protocol::work;
 
-/// The least room offered to one read, or to one step of inflating. Two TLS records of plaintext fit.
-const LEAST_SPARE: usize = 32 * 1024;
+/// The least room offered to one read, or to one step of inflating. Three TLS records of plaintext fit: one
+/// that is read, and one more for each session, of which there may be two.
+const LEAST_SPARE: usize = 48 * 1024;
 /// A header before a message, and a little more, is not worth moving the message.
 const SMALL_GAP: u64 = 32;
 /// From here on the end of a frame limits how far the buffer grows before it.

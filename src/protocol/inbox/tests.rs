@@ -7,7 +7,7 @@ use super::super::no_memory;
 use super::*;
 
 /// The room that is offered to one read of an empty inbox.
-const READ: usize = 32 * 1024;
+const READ: usize = 48 * 1024;
 
 fn unbounded() -> Queue {
     Queue::new(usize::MAX, Overflow::Block)

@@ -1,6 +1,7 @@
 //! Opening a connection from Python: options in, an asyncio future out, and what there is to know of the
 //! opening.
 
+mod proxies;
 mod settings;
 
 use std::net::{SocketAddr, TcpStream};
@@ -44,6 +45,8 @@ pub(crate) fn open_connection<'py>(
     let tls = options.tls(py, parsed.is_secure())?;
     let secure = parsed.is_secure() || matches!(tls, TlsChoice::On(_));
     let (server_hostname, deflate) = (options.server_hostname()?, options.deflate_offer()?);
+    let proxy = options.proxy_options(py)?;
+    let proxy = proxy.map_err(|error| errors::open_error(py, &uri, error))?;
     let (timeout, max_redirects) = (options.timeout(), options.redirects());
     let subprotocols = options.subprotocols;
     let mut wanted = Wanted { request_line, fields: headers, subprotocols, deflate };
@@ -54,8 +57,16 @@ pub(crate) fn open_connection<'py>(
         }
     }
     let socket = None;
-    let wanted =
-        Options { uri: parsed, wanted, tls, server_hostname, socket, timeout, max_redirects };
+    let wanted = Options {
+        uri: parsed,
+        wanted,
+        tls,
+        server_hostname,
+        proxy,
+        socket,
+        timeout,
+        max_redirects,
+    };
     // Certificates may have to be read.
     let plan = py.detach(|| Plan::new(wanted));
     let mut plan = plan.map_err(|error| errors::open_error(py, &uri, error))?;

@@ -17,6 +17,7 @@ use crate::connect::{Environment, TlsChoice, TlsOptions, TlsVersion};
 use crate::drive::Care;
 use crate::drive::lifeline::LONGEST_SWEEP;
 use crate::protocol::deflate::{Agreed, Deflate, Parameters, WindowBits};
+use crate::protocol::handshake::Fields;
 use crate::protocol::{Config, Overflow};
 use crate::python::asyncio;
 use crate::python::values::imports;
@@ -38,6 +39,11 @@ pub(crate) struct Settings<'py> {
     max_redirects: u64,
     pub(crate) sock: Option<Bound<'py, PyAny>>,
     ssl: Bound<'py, PyAny>,
+    pub(super) proxy: Bound<'py, PyAny>,
+    pub(super) proxy_ssl: Bound<'py, PyAny>,
+    pub(super) proxy_server_hostname: Option<String>,
+    pub(super) proxy_headers: Fields,
+    pub(super) user_agent_header: Option<String>,
     compression: Option<Bound<'py, PyAny>>,
     max_size: Option<u64>,
     max_buffered: u64,
@@ -168,7 +174,7 @@ fn deflate_offer(options: &Bound<'_, PyAny>) -> PyResult<Parameters> {
     })
 }
 
-fn tls_options(config: &Bound<'_, PyAny>) -> PyResult<TlsOptions> {
+pub(super) fn tls_options(config: &Bound<'_, PyAny>) -> PyResult<TlsOptions> {
     let py = config.py();
     let path = |name| -> PyResult<Option<PathBuf>> { config.getattr(name)?.extract() };
     let min_version: Option<String> = config.getattr(intern!(py, "min_version"))?.extract()?;
@@ -187,7 +193,7 @@ fn tls_options(config: &Bound<'_, PyAny>) -> PyResult<TlsOptions> {
 }
 
 /// Read from Python's own environment, and by nobody below: C's may change whenever the GIL is let go.
-fn environment(py: Python<'_>) -> PyResult<Environment> {
+pub(super) fn environment(py: Python<'_>) -> PyResult<Environment> {
     let environ = imports::ENVIRON.get(py)?;
     let value = |name| -> PyResult<Option<OsString>> {
         let value: Option<OsString> =

@@ -197,8 +197,10 @@ fn build_open_error(py: Python<'_>, uri: &str, error: OpenError) -> PyResult<PyE
     let keywords = PyDict::new(py);
     keywords.set_item(intern!(py, "message"), &message)?;
     let field = error.field.unwrap_or_default();
+    let response = || handshake::response(py, error.response.as_deref());
     Ok(match error.kind {
         Kind::InvalidUri => exception(py, &imports::INVALID_URI, (uri, message), None),
+        Kind::InvalidProxy => exception(py, &imports::INVALID_PROXY, (field.0, message), None),
         Kind::Argument => PyValueError::new_err(message),
         Kind::Resolve => exception(py, &imports::RESOLVE_ERROR, (message,), None),
         Kind::Refused => exception(py, &imports::CONNECT_REFUSED, (message,), None),
@@ -211,12 +213,13 @@ fn build_open_error(py: Python<'_>, uri: &str, error: OpenError) -> PyResult<PyE
         Kind::InvalidHeader => exception(py, &imports::INVALID_HEADER, field, Some(&keywords)),
         Kind::InvalidUpgrade => exception(py, &imports::INVALID_UPGRADE, field, Some(&keywords)),
         Kind::InvalidStatus => {
-            let response = handshake::response(py, error.response.as_deref())?;
-            exception(py, &imports::INVALID_STATUS, (response,), Some(&keywords))
+            exception(py, &imports::INVALID_STATUS, (response()?,), Some(&keywords))
         }
-        Kind::Redirect => {
-            let response = handshake::response(py, error.response.as_deref())?;
-            exception(py, &imports::REDIRECT_ERROR, (response,), Some(&keywords))
+        Kind::Redirect => exception(py, &imports::REDIRECT_ERROR, (response()?,), Some(&keywords)),
+        Kind::Proxy => exception(py, &imports::PROXY_ERROR, (message,), None),
+        Kind::ProxyMessage => exception(py, &imports::INVALID_PROXY_MESSAGE, (message,), None),
+        Kind::ProxyStatus => {
+            exception(py, &imports::INVALID_PROXY_STATUS, (response()?,), Some(&keywords))
         }
     })
 }

@@ -67,12 +67,16 @@ imports! {
     CONNECT_TIMEOUT = "aiowebsocket.exceptions", "ConnectTimeout";
     INVALID_HEADER = "aiowebsocket.exceptions", "InvalidHeader";
     INVALID_MESSAGE = "aiowebsocket.exceptions", "InvalidMessage";
+    INVALID_PROXY = "aiowebsocket.exceptions", "InvalidProxy";
+    INVALID_PROXY_MESSAGE = "aiowebsocket.exceptions", "InvalidProxyMessage";
+    INVALID_PROXY_STATUS = "aiowebsocket.exceptions", "InvalidProxyStatus";
     INVALID_STATUS = "aiowebsocket.exceptions", "InvalidStatus";
     INVALID_UPGRADE = "aiowebsocket.exceptions", "InvalidUpgrade";
     INVALID_URI = "aiowebsocket.exceptions", "InvalidURI";
     NEGOTIATION_ERROR = "aiowebsocket.exceptions", "NegotiationError";
     PAYLOAD_TOO_BIG = "aiowebsocket.exceptions", "PayloadTooBig";
     PROTOCOL_ERROR = "aiowebsocket.exceptions", "ProtocolError";
+    PROXY_ERROR = "aiowebsocket.exceptions", "ProxyError";
     REDIRECT_ERROR = "aiowebsocket.exceptions", "RedirectError";
     RESOLVE_ERROR = "aiowebsocket.exceptions", "ResolveError";
     TLS_ERROR = "aiowebsocket.exceptions", "TLSError";
