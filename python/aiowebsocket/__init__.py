@@ -47,7 +47,7 @@ from .frames import Close
 # program that has run out of descriptors could not load the one that says so.
 _LOADED_WHEN_ASKED_FOR = {
     "_core": ("__version__",),
-    "client": ("connect",),
+    "client": ("connect", "unix_connect"),
     "compression": ("PerMessageDeflate",),
     "connection": ("ClientConnection", "State"),
     "converses": ("AioWebSocket", "AioWebsocket", "Converse"),
@@ -60,7 +60,7 @@ _LOADED_WHEN_ASKED_FOR = {
 
 if TYPE_CHECKING:
     from ._core import __version__
-    from .client import connect
+    from .client import connect, unix_connect
     from .compression import PerMessageDeflate
     from .connection import ClientConnection, State
     from .converses import AioWebSocket, AioWebsocket, Converse
@@ -144,4 +144,5 @@ __all__ = [
     "WebSocketException",
     "__version__",
     "connect",
+    "unix_connect",
 ]

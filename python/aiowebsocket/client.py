@@ -14,6 +14,7 @@ from collections.abc import (
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from .addresses import UNIX_URI, located
 from .connection import ClientConnection
 from .exceptions import (
     ConnectError,
@@ -28,6 +29,7 @@ from .options import CONNECT, USER_AGENT, Face, check_uri
 
 if TYPE_CHECKING:
     import logging
+    import os
     import socket
 
     from .compression import PerMessageDeflate
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     LoggerLike = logging.Logger | logging.LoggerAdapter[Any]
 
-__all__ = ["USER_AGENT", "connect", "process_exception"]
+__all__ = ["USER_AGENT", "connect", "process_exception", "unix_connect"]
 
 # "A random delay between 0 and 5 seconds is a reasonable initial delay", then truncated
 # exponential backoff (RFC 6455 7.2.3).
@@ -66,6 +68,18 @@ class connect:  # noqa: N801 - known by this name
         user_agent_header: Value of the User-Agent header; None sends none.
         ssl: A `TLSConfig`; None and True mean `TLSConfig()` for `wss://`. Certificates are checked.
         server_hostname: Name for TLS to ask for and to check instead of the URI's host.
+        host: A name or an address to connect to instead of the URI's. Host field and TLS stay the
+            URI's, and a redirect to another origin goes where that says.
+        port: A port to connect to instead of the URI's.
+        local_addr: The IP address and port of this machine to connect from; port 0 is any.
+        family: `socket.AF_INET` or `socket.AF_INET6`: only such addresses; 0 is both.
+        happy_eyeballs_delay: Seconds after which the next address of a name is tried as well
+            (RFC 8305 5 recommends 0.25); None: only when the one before has failed.
+        interleave: So many addresses of the resolver's favourite family come first, then the
+            families alternate (RFC 8305 4); 0 keeps the resolver's order.
+        unix: True: a Unix socket, at `path`; see also `unix_connect`.
+        path: Its path, or on Linux behind a NUL an abstract name. A URI that is
+            `ws+unix:///run/app.sock:/resource` says both.
         proxy: True: the proxy that the environment names for the server, or the system; see
             docs/proxies.md. The URL of one: to every server, `http://`, `https://`, `socks4://`,
             `socks4a://`, `socks5://` or `socks5h://`, with user name and password if it wants them.
@@ -143,6 +157,14 @@ class connect:  # noqa: N801 - known by this name
         user_agent_header: str | None = USER_AGENT,
         ssl: "TLSConfig | bool | None" = None,
         server_hostname: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        local_addr: tuple[str, int] | None = None,
+        family: int = 0,
+        happy_eyeballs_delay: float | None = 0.25,
+        interleave: int = 1,
+        unix: bool = False,
+        path: "str | bytes | os.PathLike[str] | None" = None,
         proxy: str | bool | None = True,
         proxy_ssl: "TLSConfig | bool | None" = None,
         proxy_server_hostname: str | None = None,
@@ -166,11 +188,9 @@ class connect:  # noqa: N801 - known by this name
         process_exception: Callable[[Exception], Exception | None] | None = None,
     ) -> None:
         # What was said, by the names of the signature above.
-        self._options = _FACE.take(locals())
-        self._uri = check_uri(uri)
-        if sock is not None and isinstance(proxy, str):
-            raise ValueError("proxy has no meaning with sock, which leads to the server already")
-        if ssl and uri.lower().startswith(("ws:", "http:")):
+        options = _FACE.take(locals())
+        self._uri, self._options = located(check_uri(uri), options)
+        if ssl and self._uri.lower().startswith(("ws:", "http:")):
             raise ValueError(f"ssl={ssl!r} has no meaning without TLS: the URI is not wss://")
         # One may be entered again, within itself and in other tasks: who leaves ends its own.
         self._entered: list[tuple[asyncio.Task[Any] | None, ClientConnection]] = []
@@ -235,6 +255,22 @@ class connect:  # noqa: N801 - known by this name
 
 
 _FACE = Face(CONNECT, connect.__init__)
+
+
+def unix_connect(
+    path: "str | bytes | os.PathLike[str]", uri: str | None = None, **options: Any
+) -> connect:
+    """Open a WebSocket connection on a Unix socket; all else is as with `connect`.
+
+    Args:
+        path: The path of the socket, or on Linux behind a NUL an abstract name.
+        uri: What is asked for: `ws://localhost/` unless another is given, or `wss://localhost/`
+            with `ssl`.
+        options: Those of `connect`.
+    """
+    if uri is None:
+        uri = UNIX_URI[bool(options.get("ssl"))]
+    return connect(uri, unix=True, path=path, **options)
 
 
 def process_exception(exception: Exception) -> Exception | None:

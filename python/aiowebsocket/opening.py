@@ -31,9 +31,10 @@ async def open_connection(
     """Open a connection; cancelling closes its socket. Every face opens through here."""
     if options["sock"] is not None:
         check_connected(options["sock"])
-    # Read anew each time, as it may have changed; a socket of the caller's needs no proxy.
+    # Read anew each time, as it may have changed; one socket needs no proxy.
     if options["proxy"] is True:
-        named = named_proxies() if options["sock"] is None else {}
+        to_socket = options["unix"] or options["sock"] is not None
+        named = {} if to_socket else named_proxies()
         options = options | {"proxy": named} if named else options
     logger = options["logger"]
     try:

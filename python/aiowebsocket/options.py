@@ -5,6 +5,7 @@ A check is made as soon as an option is written down, and gives the value as the
 """
 
 import logging
+import os
 import socket
 import ssl
 import sys
@@ -220,6 +221,34 @@ def _ssl(name: str, value: Any) -> "TLSConfig | bool | None":
     raise TypeError(f"{name} is None, True, False or a TLSConfig, not {_kind(value)}")
 
 
+def _local_addr(name: str, value: Any) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    match value:
+        case (str() as host, int() as port) if 0 <= port < 2**16:
+            return host, port
+    raise TypeError(f"{name} is an IP address and a port, as ('10.0.0.1', 0), not {value!r}")
+
+
+def _family(name: str, value: Any) -> int:
+    for family, number in ((socket.AF_UNSPEC, 0), (socket.AF_INET, 4), (socket.AF_INET6, 6)):
+        if value == family:
+            return number
+    raise ValueError(f"{name} is {value!r}; it is socket.AF_INET, AF_INET6 or AF_UNSPEC")
+
+
+def _path(name: str, value: Any) -> bytes | None:
+    if value is None:
+        return None
+    try:
+        path = os.fsencode(value)
+    except TypeError:
+        raise TypeError(f"{name} is the path of a Unix socket, not {_kind(value)}") from None
+    if not path:
+        raise ValueError(f"{name} is empty")
+    return path
+
+
 def _proxy(name: str, value: Any) -> str | bool | None:
     if value is None or value is False:
         return None
@@ -303,6 +332,14 @@ _OPTIONS = (
     Option("user_agent_header", "str | None", USER_AGENT, _text),
     Option("ssl", "TLSConfig | bool | None", None, _ssl),
     Option("server_hostname", "str | None", None, _text),
+    Option("host", "str | None", None, _text),
+    Option("port", "int | None", None, _amount(1, 2**16 - 1, or_none=True)),
+    Option("local_addr", "tuple[str, int] | None", None, _local_addr),
+    Option("family", "int", 0, _family),
+    Option("happy_eyeballs_delay", "float | None", 0.25, _seconds(), "seconds"),
+    Option("interleave", "int", 1, _amount(), "addresses"),
+    Option("unix", "bool", False, _flag),
+    Option("path", "str | bytes | os.PathLike[str] | None", None, _path),
     Option("proxy", "str | bool | None", True, _proxy),
     Option("proxy_ssl", "TLSConfig | bool | None", None, _proxy_ssl),
     Option("proxy_server_hostname", "str | None", None, _text),

@@ -4,6 +4,7 @@
 //! Whoever we are sent to may be a stranger, so to another origin (scheme, host and port) goes only
 //! what is on a list, and never anything in plain text that was asked for over TLS.
 
+use super::endpoint::Endpoint;
 use super::options::{Options, TlsChoice};
 use super::tls::TlsOptions;
 use super::uri::Uri;
@@ -73,6 +74,10 @@ fn check_security(options: &Options, asked: Asked, to: &Uri) -> Result<(), Strin
         let from = options.uri.site(true);
         return Err(format!("it leads from {from} to {}, which has no TLS", to.site(false)));
     }
+    let is_same = to.site(to.is_secure()) == options.uri.site(asked.secure);
+    if matches!(options.endpoint, Endpoint::Unix(_)) && !is_same {
+        return Err(format!("it leads from a Unix socket to {}", to.site(to.is_secure())));
+    }
     if to.is_secure() && options.tls == TlsChoice::Off {
         return Err(format!("it leads to {}, and TLS is switched off", to.site(true)));
     }
@@ -89,6 +94,9 @@ fn towards(uri: Uri, options: &Options, secure: bool) -> Options {
         server_hostname: options.server_hostname.clone().filter(|_| is_same),
         // Which one leads there is found anew.
         proxy: options.proxy.clone(),
+        // That was the way to the other server.
+        endpoint: if is_same { options.endpoint.clone() } else { Endpoint::Uri },
+        dialling: options.dialling.clone(),
         socket: None,
         timeout: options.timeout,
         max_redirects: options.max_redirects,
@@ -123,6 +131,7 @@ fn for_strangers(tls: &TlsChoice) -> TlsChoice {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::dial::Dialling;
     use super::super::proxy::ProxyOptions;
     use super::super::tls::TlsVersion;
     use super::*;
@@ -136,6 +145,8 @@ mod tests {
             wanted: Wanted::default(),
             tls: TlsChoice::default(),
             server_hostname: None,
+            endpoint: Endpoint::default(),
+            dialling: Dialling::default(),
             proxy: ProxyOptions::default(),
             socket: None,
             timeout: None,

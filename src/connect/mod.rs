@@ -6,6 +6,7 @@
 
 mod deadline;
 mod dial;
+mod endpoint;
 mod error;
 mod follow;
 mod lookup;
@@ -21,6 +22,8 @@ mod transport;
 mod upgrade;
 mod uri;
 
+pub use dial::{Dialling, Family};
+pub use endpoint::{Endpoint, HostName};
 pub use error::{OpenError, OpenErrorKind};
 pub use open::{Opened, open};
 pub use options::{Options, TlsChoice};

@@ -116,12 +116,12 @@ impl Plan {
             (Some(socket), _) => self.on_socket(adopt(socket)?, progress),
             (None, Some(via)) => {
                 // Boxed, or an opening without a proxy would be as large.
-                let reaching = via.reach(&self.options.uri, &address, progress, deadline);
+                let reaching = via.reach(&address, &self.options.dialling, progress, deadline);
                 let wire = Box::pin(reaching).await?;
                 progress.narrow(&format!("{address} through {via}"), &[]);
                 wire
             }
-            (None, None) => self.on_socket(self.reach(&address, progress).await?, progress),
+            (None, None) => self.on_socket(self.reach(progress).await?, progress),
         };
         let mut transport = match &self.tls {
             Some(tls) => {
@@ -143,13 +143,21 @@ impl Plan {
         Wire::Left(socket)
     }
 
-    async fn reach(&self, address: &str, progress: &mut Progress) -> Result<TcpStream, OpenError> {
-        let uri = &self.options.uri;
-        let port = uri.port(self.is_secure());
-        let peers = resolve::resolve(uri.host(), uri.zone(), port).await?;
+    async fn reach(&self, progress: &mut Progress) -> Result<TcpStream, OpenError> {
+        let place = match self.options.endpoint.place(&self.options.uri, self.is_secure()) {
+            Ok(place) => place,
+            Err(path) => {
+                progress.enter(Step::Connect);
+                progress.narrow(&dial::shown(path), &[]);
+                return dial::dial_path(path).await;
+            }
+        };
+        let address = place.to_string();
+        progress.narrow(&address, &[]);
+        let peers = resolve::resolve(&place.host, place.zone.as_deref(), place.port).await?;
         progress.enter(Step::Connect);
-        progress.narrow(address, &peers);
-        dial::dial(address, peers).await
+        progress.narrow(&address, &peers);
+        dial::dial(&address, peers, &self.options.dialling).await
     }
 
     fn opened(

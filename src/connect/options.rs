@@ -3,6 +3,8 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
+use super::dial::Dialling;
+use super::endpoint::Endpoint;
 use super::proxy::ProxyOptions;
 use super::tls::TlsOptions;
 use super::uri::Uri;
@@ -15,6 +17,8 @@ pub struct Options {
     pub tls: TlsChoice,
     /// The name to ask for and to check in TLS, where it is not the URI's host.
     pub server_hostname: Option<String>,
+    pub endpoint: Endpoint,
+    pub dialling: Dialling,
     pub proxy: ProxyOptions,
     /// An already connected socket, in place of a new one.
     pub socket: Option<TcpStream>,

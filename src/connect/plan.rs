@@ -38,7 +38,12 @@ impl Plan {
             nonce()?,
         )
         .map_err(|error| OpenError::unsendable(&error))?;
-        let via = Via::new(&options.proxy, uri, tls.is_some())?;
+        let place = options.endpoint.place(uri, tls.is_some());
+        let via = match place {
+            Ok(place) => Via::new(&options.proxy, uri, place, tls.is_some())?,
+            // Nobody is asked for the way to a Unix socket.
+            Err(_) => None,
+        };
         Ok(Self { options, request, tls, via })
     }
 

@@ -154,12 +154,6 @@ impl Uri {
         format!("{}:{}", self.authority.host_within("%", str::to_owned), self.port(secure))
     }
 
-    /// Host and port, as a proxy is asked for them.
-    #[must_use]
-    pub(super) fn tunnelled(&self, secure: bool) -> String {
-        format!("{}:{}", self.host(), self.port(secure))
-    }
-
     /// Scheme, host and port: the origin in the sense of RFC 6454, in WebSocket's own schemes. The same
     /// address in another zone is another machine.
     #[must_use]

@@ -5,6 +5,7 @@
 //! of Python.
 #![forbid(unsafe_code)]
 
+mod address;
 mod clock;
 mod landing;
 pub mod lifeline;
@@ -20,6 +21,7 @@ mod stream;
 mod threads;
 mod waker;
 
+pub use address::Address;
 pub use clock::coarse_now;
 pub use landing::{Landing, Payload, Read};
 pub use link::{Care, Flush, Frame, Line, Link, Sent, Waited};

@@ -339,12 +339,7 @@ async def test_a_redirect_chooses_its_proxy_anew(
 ) -> None:
     last = raw_peer(Session.open)
 
-    def sends_on(session: Session) -> str:
-        session.read_request()
-        session.send(f"HTTP/1.1 302 Found\r\nLocation: {last.uri}\r\n\r\n".encode())
-        return session.receive_ending()
-
-    proxy = raw_peer(leads_to(raw_peer(sends_on)))
+    proxy = raw_peer(leads_to(raw_peer(scripts.redirects_to(last.uri))))
     monkeypatch.setenv("http_proxy", f"http://me:{SECRET}@{proxy.host}")
     async with connect(f"ws://{ELSEWHERE}/") as ws:
         assert ws.remote_address[1] == last.port
@@ -352,16 +347,12 @@ async def test_a_redirect_chooses_its_proxy_anew(
 
 
 async def test_a_redirect_goes_through_the_one_that_was_named(raw_peer: MakeRawPeer) -> None:
-    def sends_on(session: Session) -> str:
-        session.read_request()
-        session.send(b"HTTP/1.1 302 Found\r\nLocation: ws://other.invalid/\r\n\r\n")
-        return session.receive_ending()
-
-    proxy = raw_peer(leads_to(raw_peer(sends_on)), leads_to(raw_peer(Session.open)))
+    first = leads_to(raw_peer(scripts.redirects_to("ws://other.invalid/")))
+    proxy = raw_peer(first, leads_to(raw_peer(Session.open)))
     async with connect(f"ws://{ELSEWHERE}/", proxy=f"http://{proxy.host}"):
         pass
-    first, second = await proxy.report()
-    assert [request["Host"] for request in (first, second)] == [ELSEWHERE, "other.invalid:80"]
+    requests = await proxy.report()
+    assert [request["Host"] for request in requests] == [ELSEWHERE, "other.invalid:80"]
 
 
 @pytest.mark.only(scheme="wss")
@@ -421,7 +412,7 @@ async def test_a_proxy_is_text(value: Any) -> None:
 
 async def test_a_proxy_and_a_socket_exclude_each_other() -> None:
     one, other = socket.socketpair()
-    with one, other, pytest.raises(ValueError, match="proxy has no meaning with sock"):
+    with one, other, pytest.raises(ValueError, match="proxy has no meaning with sock, which leads"):
         connect("ws://h/", proxy="http://h", sock=one)
 
 

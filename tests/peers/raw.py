@@ -55,7 +55,8 @@ class Session:
 
     def __init__(self, stream: socket.socket, go: threading.Event) -> None:
         stream.settimeout(PATIENCE)
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if stream.family != getattr(socket, "AF_UNIX", None):
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stream = stream
         self.go = go
         # Set by every send.
@@ -207,7 +208,13 @@ Script = Callable[[Session], Any]
 class RawPeer:
     """A listening socket; its first connection is served by the first script, and so on."""
 
-    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None, ipv6: bool = False):
+    def __init__(
+        self,
+        *scripts: Script,
+        tls: ssl.SSLContext | None = None,
+        ipv6: bool = False,
+        path: str = "",
+    ) -> None:
         self.go = threading.Event()
         self.sessions: list[Session] = []
         self.connections = 0
@@ -216,10 +223,16 @@ class RawPeer:
         self._stopped = threading.Event()
         self._outcomes: list[Any] = []
         self._failure: BaseException | None = None
-        family = socket.AF_INET6 if ipv6 else socket.AF_INET
-        self._listener = socket.create_server(("::1" if ipv6 else "127.0.0.1", 0), family=family)
+        if path:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(path)
+            self._listener.listen()
+        else:
+            family = socket.AF_INET6 if ipv6 else socket.AF_INET
+            address = ("::1" if ipv6 else "127.0.0.1", 0)
+            self._listener = socket.create_server(address, family=family)
         self._listener.settimeout(0.05)
-        self.port = self._listener.getsockname()[1]
+        self.port = 0 if path else self._listener.getsockname()[1]
         self.host = f"[::1]:{self.port}" if ipv6 else f"127.0.0.1:{self.port}"
         self.uri = f"{'wss' if tls else 'ws'}://{self.host}/"
         self._thread = threading.Thread(target=self._serve, daemon=True)

@@ -42,6 +42,17 @@ def echo(session: Session) -> None:
     session.hang_up()
 
 
+def redirects_to(location: str) -> Callable[[Session], str]:
+    """Sends the client on."""
+
+    def script(session: Session) -> str:
+        session.read_request()
+        session.send(f"HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n".encode())
+        return session.receive_ending()
+
+    return script
+
+
 def numbered(count: int) -> list[bytes]:
     """So many frames, each a number as text."""
     return [frames.text(str(number)) for number in range(count)]

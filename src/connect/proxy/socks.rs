@@ -9,20 +9,19 @@ use tokio_socks::{Error, TargetAddr};
 use url::Host;
 
 use super::url::{Kind, ProxyUrl};
+use crate::connect::endpoint::Place;
 use crate::connect::error::{OpenError, OpenErrorKind, fault};
 use crate::connect::resolve;
 use crate::connect::transport::Wire;
-use crate::connect::uri::Uri;
 
 /// Has the proxy lead to the server at `address`.
 pub(super) async fn open(
     wire: Wire,
     proxy: &ProxyUrl,
-    uri: &Uri,
+    place: &Place,
     address: &str,
-    port: u16,
 ) -> Result<Wire, OpenError> {
-    let target = target(proxy.kind, uri, port).await?;
+    let target = target(proxy.kind, place).await?;
     let opened = match (proxy.kind, proxy.credentials()) {
         (Kind::Socks4 | Kind::Socks4a, None) => {
             Socks4Stream::connect_with_socket(wire, target).await.map(Socks4Stream::into_inner)
@@ -43,15 +42,15 @@ pub(super) async fn open(
     opened.map_err(|error| refused(proxy, address, &error))
 }
 
-async fn target(kind: Kind, uri: &Uri, port: u16) -> Result<TargetAddr<'static>, OpenError> {
-    if let (Host::Domain(name), true) = (uri.host(), kind.resolves()) {
-        return Ok(TargetAddr::Domain(name.clone().into(), port));
+async fn target(kind: Kind, place: &Place) -> Result<TargetAddr<'static>, OpenError> {
+    if let (Host::Domain(name), true) = (&place.host, kind.resolves()) {
+        return Ok(TargetAddr::Domain(name.clone().into(), place.port));
     }
-    let found = resolve::resolve(uri.host(), uri.zone(), port).await?;
+    let found = resolve::resolve(&place.host, place.zone.as_deref(), place.port).await?;
     let usable =
         |peer: &&SocketAddr| peer.is_ipv4() || !matches!(kind, Kind::Socks4 | Kind::Socks4a);
     let peer = found.iter().find(usable).ok_or_else(|| {
-        let sentence = format!("{} has no IPv4 address, and SOCKS4 knows no other", uri.host());
+        let sentence = format!("{} has no IPv4 address, and SOCKS4 knows no other", place.host);
         OpenError::new(OpenErrorKind::Resolve, sentence)
     })?;
     Ok(TargetAddr::Ip(*peer))

@@ -8,6 +8,8 @@ use super::choice::ProxyOptions;
 use super::url::{Kind, ProxyUrl};
 use super::{socks, tunnel};
 use crate::connect::deadline::{Deadline, Progress, Step};
+use crate::connect::dial::Dialling;
+use crate::connect::endpoint::Place;
 use crate::connect::error::OpenError;
 use crate::connect::tls::Tls;
 use crate::connect::transport::Wire;
@@ -20,8 +22,8 @@ pub(in crate::connect) struct Via {
     tls: Option<Tls>,
     /// To one that speaks HTTP.
     request: Option<Request>,
-    /// The server's.
-    port: u16,
+    /// The server.
+    place: Place,
 }
 
 impl Via {
@@ -29,6 +31,7 @@ impl Via {
     pub(in crate::connect) fn new(
         options: &ProxyOptions,
         uri: &Uri,
+        place: Place,
         secure: bool,
     ) -> Result<Option<Self>, OpenError> {
         options.check()?;
@@ -37,27 +40,24 @@ impl Via {
         let tls =
             if proxy.is_secure() { Some(Tls::to_proxy(&options.tls, &proxy, name)?) } else { None };
         let request = if proxy.is_http() {
-            let request = Request::connect(
-                &uri.tunnelled(secure),
-                proxy.credentials(),
-                &options.http_fields(),
-            );
+            let (target, fields) = (place.as_asked_for(), options.http_fields());
+            let request = Request::connect(&target, proxy.credentials(), &fields);
             Some(request.map_err(|error| OpenError::unsendable(&error))?)
         } else {
             None
         };
-        Ok(Some(Self { proxy, tls, request, port: uri.port(secure) }))
+        Ok(Some(Self { proxy, tls, request, place }))
     }
 
-    /// A stream that ends at the server, which is at `address`.
+    /// A stream that ends at the server, which messages know as `address`.
     pub(in crate::connect) async fn reach(
         &self,
-        uri: &Uri,
         address: &str,
+        dialling: &Dialling,
         progress: &mut Progress,
         deadline: Deadline,
     ) -> Result<Wire, OpenError> {
-        let Self { proxy, .. } = self;
+        let Self { proxy, place, .. } = self;
         let shown = self.to_string();
         progress.enter(Step::Resolve);
         progress.narrow(&shown, &[]);
@@ -66,7 +66,7 @@ impl Via {
             resolve::resolve(&authority.host, authority.zone.as_deref(), proxy.port).await?;
         progress.enter(Step::Connect);
         progress.narrow(&shown, &peers);
-        let socket = dial::dial(&shown, peers).await?;
+        let socket = dial::dial(&shown, peers, dialling).await?;
         let _ = socket.set_nodelay(true);
         let mut wire: Wire = match &self.tls {
             None => Either::Left(socket),
@@ -81,7 +81,7 @@ impl Via {
                 tunnel::open(&mut wire, request, &shown, address, deadline).await?;
                 Ok(wire)
             }
-            None => socks::open(wire, proxy, uri, address, self.port).await,
+            None => socks::open(wire, proxy, place, address).await,
         }
     }
 }

@@ -4,7 +4,7 @@
 mod proxies;
 mod settings;
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::connect::{self, Options, Plan, Redirect, TlsChoice, Uri};
-use crate::drive::Stream;
+use crate::drive::{Address, Stream};
 use crate::protocol::deflate::Agreed;
 use crate::protocol::handshake::{Agreement, Fields, Response, Wanted};
 use crate::python::asyncio::{self, Descriptor};
@@ -47,6 +47,8 @@ pub(crate) fn open_connection<'py>(
     let (server_hostname, deflate) = (options.server_hostname()?, options.deflate_offer()?);
     let proxy = options.proxy_options(py)?;
     let proxy = proxy.map_err(|error| errors::open_error(py, &uri, error))?;
+    let endpoint = options.endpoint().map_err(|error| errors::open_error(py, &uri, error))?;
+    let dialling = options.dialling()?;
     let (timeout, max_redirects) = (options.timeout(), options.redirects());
     let subprotocols = options.subprotocols;
     let mut wanted = Wanted { request_line, fields: headers, subprotocols, deflate };
@@ -62,6 +64,8 @@ pub(crate) fn open_connection<'py>(
         wanted,
         tls,
         server_hostname,
+        endpoint,
+        dialling,
         proxy,
         socket,
         timeout,
@@ -114,8 +118,8 @@ pub(crate) struct Opened {
     reason: Box<str>,
     response: Packed,
     agreement: Agreement,
-    local: Option<SocketAddr>,
-    remote: Option<SocketAddr>,
+    local: Option<Address>,
+    remote: Option<Address>,
     redirects: Box<[Redirect]>,
 }
 
@@ -124,10 +128,9 @@ type Undriven = (Stream, Vec<u8>);
 
 impl From<connect::Opened> for Opened {
     fn from(opened: connect::Opened) -> Self {
-        let socket = opened.stream.socket();
         Self {
-            local: socket.local_addr().ok(),
-            remote: socket.peer_addr().ok(),
+            local: Address::local(&opened.stream),
+            remote: Address::remote(&opened.stream),
             undriven: Mutex::new(Some(Box::new((opened.stream, opened.early)))),
             resource: opened.request.resource.into(),
             request: Packed::from(&opened.request.fields),
@@ -219,12 +222,12 @@ impl Opened {
     /// The socket's own address, as the socket module writes it.
     #[getter]
     fn local_address(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        handshake::address(py, self.local)
+        handshake::address(py, self.local.as_ref())
     }
 
     #[getter]
     fn remote_address(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        handshake::address(py, self.remote)
+        handshake::address(py, self.remote.as_ref())
     }
 }
 

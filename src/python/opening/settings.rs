@@ -4,6 +4,7 @@
 //! What is not an option but an argument of a call (a timeout, an amount) is checked here.
 
 use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBool, PyFloat, PyInt};
 
-use crate::connect::{Environment, TlsChoice, TlsOptions, TlsVersion};
+use crate::connect::{
+    Dialling, Endpoint, Environment, Family, HostName, OpenError, TlsChoice, TlsOptions, TlsVersion,
+};
 use crate::drive::Care;
 use crate::drive::lifeline::LONGEST_SWEEP;
 use crate::protocol::deflate::{Agreed, Deflate, Parameters, WindowBits};
@@ -39,6 +42,13 @@ pub(crate) struct Settings<'py> {
     max_redirects: u64,
     pub(crate) sock: Option<Bound<'py, PyAny>>,
     ssl: Bound<'py, PyAny>,
+    host: Option<String>,
+    port: Option<u16>,
+    local_addr: Option<(String, u16)>,
+    family: u8,
+    happy_eyeballs_delay: Option<Seconds>,
+    interleave: u64,
+    path: Option<Vec<u8>>,
     pub(super) proxy: Bound<'py, PyAny>,
     pub(super) proxy_ssl: Bound<'py, PyAny>,
     pub(super) proxy_server_hostname: Option<String>,
@@ -103,6 +113,36 @@ impl Settings<'_> {
         }
     }
 
+    /// Where the connection is made to.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, OpenError> {
+        if let Some(path) = &self.path {
+            return Ok(Endpoint::Unix(path_of(path)));
+        }
+        let host = self.host.as_deref().map(HostName::parse).transpose()?;
+        Ok(match (host, self.port) {
+            (None, None) => Endpoint::Uri,
+            (host, port) => Endpoint::Tcp { host, port },
+        })
+    }
+
+    pub(crate) fn dialling(&self) -> PyResult<Dialling> {
+        let local = self.local_addr.as_ref().map(|(host, port)| {
+            let address: Result<IpAddr, _> = host.parse();
+            let wrong = |_| PyValueError::new_err(format!("local_addr: {host:?} is no IP address"));
+            address.map(|address| SocketAddr::new(address, *port)).map_err(wrong)
+        });
+        Ok(Dialling {
+            family: match self.family {
+                4 => Some(Family::V4),
+                6 => Some(Family::V6),
+                _ => None,
+            },
+            local: local.transpose()?,
+            delay: duration(self.happy_eyeballs_delay),
+            interleave: amount(self.interleave),
+        })
+    }
+
     /// What was agreed on, and what the caller says of our own messages.
     fn deflate(&self, agreed: Agreed) -> PyResult<Deflate> {
         let of = |name| self.deflate.getattr(name);
@@ -151,6 +191,17 @@ impl Settings<'_> {
             name => Ok(name.clone()),
         }
     }
+}
+
+#[cfg(unix)]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    std::ffi::OsStr::from_bytes(bytes).into()
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(bytes).into_owned().into()
 }
 
 fn deflate_offer(options: &Bound<'_, PyAny>) -> PyResult<Parameters> {

@@ -7,6 +7,7 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use super::imports;
 use crate::connect::Redirect;
+use crate::drive::Address;
 use crate::protocol::handshake::{Fields, Response};
 
 /// An `aiowebsocket.handshake.Request`.
@@ -45,13 +46,19 @@ pub(crate) fn redirects<'py>(
     PyTuple::new(py, redirects.iter().map(|redirect| (redirect.status, &redirect.to)))
 }
 
-pub(crate) fn address(py: Python<'_>, address: Option<SocketAddr>) -> PyResult<Py<PyAny>> {
+/// As the socket module writes it: of a Unix socket the path as str, an abstract name as bytes.
+pub(crate) fn address(py: Python<'_>, address: Option<&Address>) -> PyResult<Py<PyAny>> {
     let object = match address {
         None => return Ok(py.None()),
-        Some(SocketAddr::V4(v4)) => (v4.ip().to_string(), v4.port()).into_pyobject(py)?,
-        Some(SocketAddr::V6(v6)) => {
-            (v6.ip().to_string(), v6.port(), v6.flowinfo(), v6.scope_id()).into_pyobject(py)?
+        Some(Address::Ip(SocketAddr::V4(v4))) => {
+            (v4.ip().to_string(), v4.port()).into_pyobject(py)?.into_any()
         }
+        Some(Address::Ip(SocketAddr::V6(v6))) => {
+            let parts = (v6.ip().to_string(), v6.port(), v6.flowinfo(), v6.scope_id());
+            parts.into_pyobject(py)?.into_any()
+        }
+        Some(Address::Unix(name)) if name.first() == Some(&0) => PyBytes::new(py, name).into_any(),
+        Some(Address::Unix(path)) => imports::FSDECODE.get(py)?.call1((PyBytes::new(py, path),))?,
     };
-    Ok(object.into_any().unbind())
+    Ok(object.unbind())
 }

@@ -37,6 +37,7 @@ imports! {
     RUN_FOREVER = "asyncio", "BaseEventLoop.run_forever";
     CANCELLED_ERROR = "asyncio", "CancelledError";
     ENVIRON = "os", "environ";
+    FSDECODE = "os", "fsdecode";
     MONOTONIC = "time", "monotonic";
 
     COROUTINE_TYPE = "types", "CoroutineType";

@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use aiowebsocket::connect::{OpenError, Opened, Options, Plan, ProxyOptions, TlsChoice, Uri, open};
+use aiowebsocket::connect::{
+    Dialling, Endpoint, OpenError, Opened, Options, Plan, ProxyOptions, TlsChoice, Uri, open,
+};
 use aiowebsocket::protocol::handshake::Wanted;
 use base64::Engine as _;
 use sha1::Digest as _;
@@ -80,6 +82,8 @@ pub(crate) fn options(uri: &str) -> Options {
         wanted: Wanted::default(),
         tls: TlsChoice::default(),
         server_hostname: None,
+        endpoint: Endpoint::default(),
+        dialling: Dialling::default(),
         proxy: ProxyOptions::default(),
         socket: None,
         timeout: Some(Duration::from_secs(5)),
