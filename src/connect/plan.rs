@@ -13,13 +13,14 @@ use super::proxy::Via;
 use super::tls::Tls;
 use crate::protocol::handshake::Request;
 
-/// One opening handshake that may be tried.
+/// One opening handshake that may be tried. What is large is boxed, for the future that opens a connection
+/// has a plan in several places.
 pub struct Plan {
-    pub(super) options: Options,
+    pub(super) options: Box<Options>,
     pub(super) request: Request,
     pub(super) tls: Option<Tls>,
     /// The proxy that leads to the server.
-    pub(super) via: Option<Via>,
+    pub(super) via: Option<Box<Via>>,
 }
 
 impl Plan {
@@ -44,6 +45,7 @@ impl Plan {
             // Nobody is asked for the way to a Unix socket.
             Err(_) => None,
         };
+        let (options, via) = (Box::new(options), via.map(Box::new));
         Ok(Self { options, request, tls, via })
     }
 

@@ -10,13 +10,19 @@ use super::timers::Timers;
 
 #[derive(Debug, Default)]
 pub(super) struct Pings {
-    /// By their numbers, in the order they were sent, and the numbers by their payloads: a user may have
-    /// many under way.
-    waiting: BTreeMap<u64, Ping>,
-    numbers: BTreeMap<Arc<[u8]>, u64>,
+    /// Most of the time there are none.
+    waiting: Option<Box<Waiting>>,
     sent: u64,
     keepalive: Option<Keepalive>,
     round_trips: RoundTrips,
+}
+
+/// Those under way, of which a user may have many: by their numbers, in the order they were sent, and the
+/// numbers by their payloads.
+#[derive(Debug, Default)]
+struct Waiting {
+    pings: BTreeMap<u64, Ping>,
+    numbers: BTreeMap<Arc<[u8]>, u64>,
 }
 
 #[derive(Debug)]
@@ -31,21 +37,34 @@ impl Pings {
     }
 
     pub(super) fn is_waiting_for(&self, payload: &[u8]) -> bool {
-        self.numbers.contains_key(payload)
+        self.number_of(payload).is_some()
     }
 
     pub(super) fn sent(&mut self, payload: &[u8], at: Instant) -> u64 {
         self.sent += 1;
         let payload: Arc<[u8]> = payload.into();
-        self.numbers.insert(Arc::clone(&payload), self.sent);
-        self.waiting.insert(self.sent, Ping { payload, at });
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.numbers.insert(Arc::clone(&payload), self.sent);
+        waiting.pings.insert(self.sent, Ping { payload, at });
         self.sent
     }
 
     fn forget(&mut self, id: u64) -> Option<Ping> {
-        let ping = self.waiting.remove(&id)?;
-        self.numbers.remove(&ping.payload);
+        let waiting = self.waiting.as_mut()?;
+        let ping = waiting.pings.remove(&id)?;
+        waiting.numbers.remove(&ping.payload);
+        if waiting.pings.is_empty() {
+            self.waiting = None;
+        }
         Some(ping)
+    }
+
+    fn number_of(&self, payload: &[u8]) -> Option<u64> {
+        self.waiting.as_ref()?.numbers.get(payload).copied()
+    }
+
+    fn oldest(&self) -> Option<u64> {
+        self.waiting.as_ref()?.pings.first_key_value().map(|(id, _)| *id)
     }
 
     /// A Pong answers the Ping of its payload and all before it, since a peer may answer only the
@@ -58,8 +77,8 @@ impl Pings {
         timers: &mut Timers,
     ) -> Vec<(u64, Duration)> {
         let mut answered = Vec::new();
-        let Some(&latest) = self.numbers.get(payload) else { return answered };
-        while let Some((&id, _)) = self.waiting.first_key_value().filter(|(id, _)| **id <= latest)
+        let Some(latest) = self.number_of(payload) else { return answered };
+        while let Some(id) = self.oldest().filter(|id| *id <= latest)
             && let Some(ping) = self.forget(id)
         {
             let latency = at.saturating_duration_since(ping.at);

@@ -15,7 +15,7 @@ use pyo3::types::PyTuple;
 use crate::connect::{self, Options, Plan, Redirect, TlsChoice, Uri};
 use crate::drive::{Address, Stream};
 use crate::protocol::deflate::Agreed;
-use crate::protocol::handshake::{Agreement, Fields, Response, Wanted};
+use crate::protocol::handshake::{Agreement, Fields, Request, Response, Wanted};
 use crate::python::asyncio::{self, Descriptor};
 use crate::python::values::{errors, handshake};
 
@@ -112,11 +112,8 @@ fn own_socket(descriptor: Descriptor) -> TcpStream {
 #[pyclass(frozen, module = "aiowebsocket._core")]
 pub(crate) struct Opened {
     undriven: Mutex<Option<Box<Undriven>>>,
-    resource: Box<str>,
-    request: Packed,
+    texts: Texts,
     status: u16,
-    reason: Box<str>,
-    response: Packed,
     agreement: Agreement,
     local: Option<Address>,
     remote: Option<Address>,
@@ -132,37 +129,67 @@ impl From<connect::Opened> for Opened {
             local: Address::local(&opened.stream),
             remote: Address::remote(&opened.stream),
             undriven: Mutex::new(Some(Box::new((opened.stream, opened.early)))),
-            resource: opened.request.resource.into(),
-            request: Packed::from(&opened.request.fields),
+            texts: Texts::of(&opened.request, &opened.response),
             status: opened.response.status,
-            reason: opened.response.reason.into(),
-            response: Packed::from(&opened.response.fields),
             agreement: opened.agreement,
             redirects: opened.redirects.into(),
         }
     }
 }
 
-/// Header fields as lines of one string: a connection keeps them for as long as it lives, for the few who
-/// ask. No name has a colon, and no value a line's end.
-struct Packed(Box<str>);
+/// What was sent and received, in one string: a connection keeps it for as long as it lives, for the few
+/// who ask. Header fields are lines, for no name has a colon, and no value a line's end.
+struct Texts {
+    all: Box<str>,
+    /// Where each ends but the last: the resource, the request's fields, the reason, the response's fields.
+    ends: [usize; 3],
+}
 
-impl From<&Fields> for Packed {
-    fn from(fields: &Fields) -> Self {
-        let length = fields.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
-        let mut lines = String::with_capacity(length);
-        for part in fields.iter().flat_map(|(name, value)| [name, ":", value, "\n"]) {
-            lines.push_str(part);
-        }
-        Self(lines.into())
+impl Texts {
+    fn of(request: &Request, response: &Response) -> Self {
+        let parts = [
+            request.resource.len(),
+            length_of_lines(&request.fields),
+            response.reason.len(),
+            length_of_lines(&response.fields),
+        ];
+        let mut all = String::with_capacity(parts.iter().sum());
+        all.push_str(&request.resource);
+        all.extend(lines(&request.fields));
+        all.push_str(&response.reason);
+        all.extend(lines(&response.fields));
+        let [resource, fields, reason, _] = parts;
+        Self { all: all.into(), ends: [resource, resource + fields, resource + fields + reason] }
+    }
+
+    fn resource(&self) -> &str {
+        &self.all[..self.ends[0]]
+    }
+
+    fn request(&self) -> Fields {
+        fields(&self.all[self.ends[0]..self.ends[1]])
+    }
+
+    fn reason(&self) -> &str {
+        &self.all[self.ends[1]..self.ends[2]]
+    }
+
+    fn response(&self) -> Fields {
+        fields(&self.all[self.ends[2]..])
     }
 }
 
-impl Packed {
-    fn unpacked(&self) -> Fields {
-        let fields = self.0.lines().filter_map(|line| line.split_once(':'));
-        fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-    }
+fn lines(fields: &Fields) -> impl Iterator<Item = &str> {
+    fields.iter().flat_map(|(name, value)| [name, ":", value, "\n"])
+}
+
+fn length_of_lines(fields: &Fields) -> usize {
+    lines(fields).map(str::len).sum()
+}
+
+fn fields(lines: &str) -> Fields {
+    let fields = lines.lines().filter_map(|line| line.split_once(':'));
+    fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 impl Opened {
@@ -183,14 +210,14 @@ impl Opened {
     /// The request sent, as an `aiowebsocket.handshake.Request`.
     #[getter]
     fn request<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        handshake::request(py, &self.resource, &self.request.unpacked())
+        handshake::request(py, self.texts.resource(), &self.texts.request())
     }
 
     /// The response received, as an `aiowebsocket.handshake.Response`.
     #[getter]
     fn response<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let fields = self.response.unpacked();
-        let (status, reason, body) = (self.status, self.reason.to_string(), Vec::new());
+        let fields = self.texts.response();
+        let (status, reason, body) = (self.status, self.texts.reason().to_owned(), Vec::new());
         handshake::response(py, Some(&Response { status, reason, fields, body }))
     }
 
