@@ -123,7 +123,11 @@ async def test_concurrency_error_is_a_runtime_error_that_says_what_to_avoid(
 def test_every_exception_of_the_package_is_raised_by_a_test() -> None:
     """Each leaf by its name in a file of ours; a class without users would be dead weight."""
     folder = pathlib.Path(__file__).parents[1]
-    files = [*folder.rglob("test_errors*.py"), folder / "hostile" / "faults.py"]
+    files = [
+        *folder.rglob("test_errors*.py"),
+        *folder.rglob("test_proxies.py"),
+        folder / "hostile" / "faults.py",
+    ]
     tests = "\n".join(path.read_text() for path in files)
     classes = {
         value
