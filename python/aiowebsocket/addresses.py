@@ -1,7 +1,6 @@
 """Unix sockets: `ws+unix:///run/app.sock:/resource`, and what goes with `unix=True`."""
 
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 __all__ = ["UNIX_URI", "located"]
 
@@ -22,6 +21,8 @@ def located(uri: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
                 f"a URI that is {scheme}:// is followed by an absolute path, and behind a colon by"
                 " the resource, as in ws+unix:///run/app.sock:/resource"
             )
+        from urllib.parse import unquote_to_bytes  # noqa: PLC0415 - few have such a URI
+
         uri = UNIX_URI[scheme.lower() == "wss+unix"].rstrip("/") + (resource or "/")
         options = options | {"unix": True, "path": unquote_to_bytes(path)}
     _check(options)

@@ -10,16 +10,21 @@ import sys
 __all__ = ["named_proxies"]
 
 _SCHEMES = ("ws", "wss", "socks", "https", "http", "all", "no")
+_NAMES = {name for scheme in _SCHEMES for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper())}
 
 
 def named_proxies() -> dict[str, str]:
     """Give the URL of a proxy for each scheme that has one, and as `no` who is asked directly."""
+    # One walk over all there is: to ask for fourteen that are not there takes longer.
+    there = _NAMES.intersection(os.environ)
     proxies = {}
-    for scheme in _SCHEMES:
-        value = os.environ.get(f"{scheme}_proxy")
-        if value is None and not (scheme == "http" and "REQUEST_METHOD" in os.environ):
-            value = os.environ.get(f"{scheme}_proxy".upper())
-        if value:
+    for scheme in _SCHEMES if there else ():
+        name = f"{scheme}_proxy"
+        if name not in there:
+            name = name.upper()
+            if scheme == "http" and "REQUEST_METHOD" in os.environ:
+                continue
+        if name in there and (value := os.environ.get(name)):
             proxies[scheme] = value
     if proxies.keys() <= {"no"} and sys.platform in {"darwin", "win32"}:
         return _of_the_system() | proxies

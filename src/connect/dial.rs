@@ -20,6 +20,8 @@ use super::error::{OpenError, OpenErrorKind, fault};
 
 /// "A recommended value for a default Connection Attempt Delay is 250 milliseconds" (section 5).
 const CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+/// More reasons than this tell nobody more.
+const MAX_REASONS: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
@@ -59,8 +61,6 @@ impl Dialling {
         interleaved(peers.into_iter().filter(may_be).collect(), self.interleave)
     }
 }
-/// More reasons than this tell nobody more.
-const MAX_REASONS: usize = 4;
 
 type Failure = (SocketAddr, io::Error);
 type Attempt = Pin<Box<dyn Future<Output = Result<TcpStream, Failure>> + Send>>;

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from peers.process import end
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -29,12 +31,7 @@ class ListeningProgram:
 
     def stop(self) -> None:
         """End the process."""
-        self.process.terminate()
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(PATIENCE)
+        end(self.process)
 
     def _await_listener(self, port: int) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -44,12 +44,7 @@ class ServerProcess:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.close()
-        self.process.terminate()
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(PATIENCE)
+        end(self.process)
         self.process.stdout.close()
 
     def _first_line(self) -> bytes:
@@ -64,6 +59,16 @@ class ServerProcess:
                 raise RuntimeError(f"{self.process.args!r} did not say where it listens")
             line += data
         return line
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process, by force if need be."""
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(PATIENCE)
 
 
 def python_server(module: str, certificate: Path) -> ServerProcess:

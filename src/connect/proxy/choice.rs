@@ -73,6 +73,16 @@ pub struct ProxyTable {
 }
 
 impl ProxyChoice {
+    /// Whether no proxy is named at all.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        match self {
+            Self::Direct => true,
+            Self::Through(_) => false,
+            Self::ByScheme(table) => *table == ProxyTable::default(),
+        }
+    }
+
     /// The proxy that leads to that server, if one does.
     pub(super) fn proxy_for(&self, uri: &Uri, secure: bool) -> Result<Option<ProxyUrl>, OpenError> {
         match self {

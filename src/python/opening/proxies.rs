@@ -23,6 +23,12 @@ impl Settings<'_> {
             // The environment names none.
             Ok(ProxyChoice::ByScheme(ProxyTable::default()))
         };
+        let nothing_is_said = self.proxy_ssl.is_none()
+            && self.proxy_server_hostname.is_none()
+            && self.proxy_headers.is_empty();
+        if nothing_is_said && choice.as_ref().is_ok_and(ProxyChoice::is_none) {
+            return Ok(Ok(ProxyOptions::default()));
+        }
         let is_config = !self.proxy_ssl.is_none() && !self.proxy_ssl.is_instance_of::<PyBool>();
         let tls = if is_config {
             tls_options(&self.proxy_ssl)?
